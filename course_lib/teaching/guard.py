@@ -1,0 +1,103 @@
+"""Refuse calls of ready-made functions while the reader's own version is checked."""
+
+import builtins
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager, nullcontext
+from types import CodeType, ModuleType
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+# Where a name of torch may come from, so that a misspelt one, which would forbid nothing, is found.
+_TORCH = (torch, torch.nn.functional, torch.Tensor, torch.nn, torch.special, torch.linalg, torch.fft, torch.optim)
+
+
+class _RefuseTorchFunctions(TorchFunctionMode):
+    """Sees every call of a torch function, under whatever name it was imported."""
+
+    def __init__(self, names: set[str], refuse: Callable[[str], None]):
+        super().__init__()
+        self.names = names
+        self.refuse = refuse
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        name = getattr(function, "__name__", "").split(".")[0]  # an operator's name ends in its overload: softmax.int
+        bare = name.strip("_")
+        for family in ("special_", "linalg_", "fft_"):
+            bare = bare.removeprefix(family)
+        if bare in self.names:
+            self.refuse(f"torch's {name}")
+        return function(*args, **(kwargs or {}))
+
+
+@contextmanager
+def forbid_calls(names: Iterable[str], refuse: Callable[[str], None]):
+    """Call `refuse(name)` when a function of `names` is called; see `checks.write_it_yourself`.
+
+    Torch functions are recognised by their last name ("softmax" is refused as `torch.softmax`, as a method and in
+    `torch.nn.functional`), others by the module and name in which they were defined, so that an alias made before the
+    context opened is seen too. Calls inside compiled code (numpy's ufuncs, TorchScript) are not seen.
+
+    Raises ValueError for a name that torch does not have.
+    """
+    names = list(names)
+    classes = {name: _torch_class(name) for name in names if name.split(".")[0] == "torch"}
+    torch_names = {name.rpartition(".")[2] for name, found in classes.items() if found is None}
+    stems = [name for name in names if name not in classes]
+    stems += [f"{found.__module__}.{found.__qualname__}" for found in classes.values() if found is not None]
+    before = sys.getprofile()
+    with _RefuseTorchFunctions(torch_names, refuse) if torch_names else nullcontext():
+        # A profile function is told of each call, of Python and of C functions, at the price of some speed.
+        sys.setprofile(_watcher(stems, refuse, before) if stems else before)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+
+
+def _torch_class(name: str) -> type | None:
+    """The class of torch that `name` names (calls of its methods are watched), or None if it is a function."""
+    last = name.rpartition(".")[2]
+    found = [thing for home in _TORCH if not isinstance(thing := getattr(home, last, None), ModuleType | None)]
+    if not found:
+        raise ValueError(f"torch has no {last!r}: {name!r} would forbid nothing")
+    return found[0] if isinstance(found[0], type) else None
+
+
+def _watcher(names: list[str], refuse: Callable[[str], None], before: Callable | None) -> Callable:
+    stems = tuple(f"builtins.{name}" if hasattr(builtins, name.split(".")[0]) else name for name in names)
+    codes = {code for code in map(_code, names) if code is not None}
+
+    def watch(frame: Any, event: str, argument: Any) -> None:
+        if before is not None:
+            before(frame, event, argument)
+        if event == "call":
+            name = f"{frame.f_globals.get('__name__', '')}.{frame.f_code.co_qualname}"
+        elif event == "c_call":
+            name = _name_of_builtin(argument)
+        else:
+            return
+        if event == "call" and frame.f_code in codes or any(name == stem or name.startswith(stem + ".") for stem in stems):
+            refuse(name)  # Python ends the watch when it raises; the context puts `before` back
+
+    return watch
+
+
+def _code(name: str) -> CodeType | None:
+    """The code of a Python function that a package offers under another name than where it was defined."""
+    module, _, rest = name.rpartition(".")
+    found = inspect.unwrap(getattr(sys.modules.get(module), rest, None))
+    return getattr(found, "__code__", None)
+
+
+def _name_of_builtin(function: Any) -> str:
+    owner = getattr(function, "__self__", None)
+    if owner is None or isinstance(owner, ModuleType):
+        module = getattr(function, "__module__", None) or getattr(owner, "__name__", "")
+    else:
+        module = (owner if isinstance(owner, type) else type(owner)).__module__
+    # The compiled half of a module is called like it, after an underscore.
+    return f"{module.removeprefix('_')}.{getattr(function, '__qualname__', '')}"
