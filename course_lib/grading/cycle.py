@@ -1,0 +1,135 @@
+"""`course grade`: the instructor's cycle with stock nbgrader commands, and the table of scores."""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook, MissingEntry
+
+
+@dataclass(frozen=True)
+class Score:
+    """One student's result: points earned and possible by exercise, and what the instructor should know."""
+
+    student: str
+    points: dict[str, float]
+    possible: dict[str, float]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> float:
+        """Points earned so far; answers that a person must read count when they have been read."""
+        return sum(self.points.values())
+
+
+def grade(root: Path, lesson: str, export: Path, due: str | None = None) -> list[Score]:
+    """Generate, collect, autograde and give feedback in the course folder `root`; also writes `grades.csv` there.
+
+    Parameters
+    ----------
+    export: a folder, a zip or a notebook as a learning platform exports it.
+    due: when the lesson was due, for example "2026-11-08 18:00 UTC"; kept in the gradebook.
+
+    Raises FileNotFoundError for a missing lesson or export, RuntimeError if an nbgrader command fails as a whole. One
+    submission that cannot be read or run stops nobody.
+    """
+    if not (root / "solutions" / lesson / f"{lesson}.ipynb").exists():
+        raise FileNotFoundError(f"there is no lesson {lesson!r} in {root / 'solutions'}")
+    if not export.exists():
+        raise FileNotFoundError(f"there is no file or folder {export}")
+    # Before nbgrader clears any folder: the export may lie inside one of them.
+    archive = root / "downloaded" / lesson / "archive"
+    shutil.rmtree(root / "downloaded" / lesson, ignore_errors=True)
+    archive.mkdir(parents=True)
+    if export.is_dir():
+        shutil.copytree(export, archive, dirs_exist_ok=True)
+    else:
+        shutil.copy2(export, archive)
+    _nbgrader(root, "generate_assignment", lesson, "--force")
+    if due:
+        _nbgrader(root, "db", "assignment", "add", lesson, f"--duedate={due}")
+    _nbgrader(root, "zip_collect", lesson, "--force")
+    _nbgrader(root, "autograde", lesson)
+    _nbgrader(root, "generate_feedback", lesson, "--force")
+    _nbgrader(root, "export", "--to", "grades.csv")
+    return read_scores(root, lesson)
+
+
+def read_scores(root: Path, lesson: str) -> list[Score]:
+    """The scores of all students who handed in, from the gradebook in `root`."""
+    with Gradebook(f"sqlite:///{(root / 'gradebook.db').resolve()}") as gradebook:
+        try:
+            submissions = gradebook.assignment_submissions(lesson)
+        except MissingEntry:
+            return []
+        scores = [_score(root, lesson, submission) for submission in submissions]
+    return sorted(scores, key=lambda score: score.student)
+
+
+def table(scores: list[Score]) -> str:
+    """The scores as text: a row for each student, a column for each exercise."""
+    if not scores:
+        return "No submission has been graded."
+    exercises = list(scores[0].possible)
+    head = ["student", *exercises, "total", "notes"]
+    rows = [
+        [score.student, *(_fraction(score.points[name], score.possible[name]) for name in exercises),
+         _fraction(score.total, sum(score.possible.values())), "; ".join(score.notes)]
+        for score in scores
+    ]
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in [head, *rows])
+
+
+def _nbgrader(root: Path, *arguments: str) -> None:
+    print("$ nbgrader", *arguments, flush=True)
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    result = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    for why, file in re.findall(r"(Not collected, since [^:]*): (.*)", result.stdout):
+        print(f"  {why}: {Path(file).name}")
+    if result.returncode != 0:
+        log = root / f"nbgrader-{arguments[0]}.log"
+        log.write_text(result.stdout, encoding="utf-8")
+        lines = [line for line in result.stdout.splitlines() if "ERROR" in line] or result.stdout.splitlines()
+        raise RuntimeError(f"nbgrader {arguments[0]} failed; the whole log is {log}\n" + "\n".join(lines[-3:]))
+
+
+def _score(root: Path, lesson: str, submission) -> Score:
+    points: dict[str, float] = {}
+    possible: dict[str, float] = {}
+    unread = []
+    grades = {grade.name: grade for notebook in submission.notebooks for grade in notebook.grades}
+    for name in _graded_in_order(root, lesson):
+        exercise = re.sub("^(check|hidden)-", "", name)
+        points[exercise] = points.get(exercise, 0) + grades[name].score
+        possible[exercise] = possible.get(exercise, 0) + grades[name].max_score
+        if grades[name].needs_manual_grade:
+            unread.append(f"{exercise} waits to be read")
+    late = submission.total_seconds_late
+    notes = [f"late by {_duration(late)}"] if late > 0 else []
+    return Score(submission.student_id, points, possible, notes + _reports(root, lesson, submission.student_id) + unread)
+
+
+def _graded_in_order(root: Path, lesson: str) -> list[str]:
+    cells = nbformat.read(root / "solutions" / lesson / f"{lesson}.ipynb", as_version=4).cells
+    return [cell.metadata.nbgrader.grade_id for cell in cells if cell.metadata.get("nbgrader", {}).get("grade")]
+
+
+def _reports(root: Path, lesson: str, student: str) -> list[str]:
+    path = root / "autograded" / student / lesson / f"{lesson}.ipynb"
+    if not path.exists():
+        return ["nothing was graded: see the log of nbgrader autograde"]
+    return list(nbformat.read(path, as_version=4).metadata.get("course", {}).get("report", []))
+
+
+def _fraction(points: float, possible: float) -> str:
+    return f"{points:g}/{possible:g}"
+
+
+def _duration(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} hours"
