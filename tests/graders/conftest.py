@@ -1,0 +1,19 @@
+"""Print what the graders were measured to do, at the end of a run."""
+
+
+def pytest_terminal_summary(terminalreporter):
+    found = [
+        value
+        for report in terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
+        for key, value in getattr(report, "user_properties", [])
+        if key == "grader" and report.when == "call"
+    ]
+    if not found:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("measured graders")
+    write(f"{'lesson':20} {'exercise':24} mistakes  alternatives  mutants  rejected  score")
+    for lesson, name, mistakes, alternatives, made, killed in sorted(map(tuple, found)):
+        write(f"{lesson:20} {name:24} {mistakes:8}  {alternatives:12}  {made:7}  {killed:8}  {killed / made:.3f}")
+    made, killed = sum(row[4] for row in found), sum(row[5] for row in found)
+    write(f"{'all':20} {'':24} {'':8}  {'':12}  {made:7}  {killed:8}  {killed / made:.3f}")
