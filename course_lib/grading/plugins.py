@@ -1,10 +1,11 @@
 """What the course plugs into stock nbgrader; `nbgrader_config.py` calls `configure`."""
 
-from nbgrader.converters import Autograde, GenerateAssignment
+from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.preprocessors import ComputeChecksums, Execute
 from traitlets.config import Config
 
 from course_lib.grading.collect import PlatformCollector
+from course_lib.grading.feedback import HideTests
 from course_lib.grading.release import STUB, CheckMarkers, CleanMetadata, ReleaseDraft, SealQuiz
 from course_lib.grading.submission import ExecuteSubmission, RepairSubmission, ShowReport, SubmissionExporter, TrustOutputs
 
@@ -24,6 +25,7 @@ def configure(config: Config) -> None:
     config.Autograde.autograde_preprocessors = _autograde_steps()
     config.ExecuteSubmission.skip_cells_with_tag = EXPERIMENT
     config.ExecuteSubmission.timeout = 60
+    config.GenerateFeedback.preprocessors = [HideTests, *_defaults(GenerateFeedback, "preprocessors")]
 
 
 def _defaults(converter: type, name: str) -> list:

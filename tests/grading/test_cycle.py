@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
@@ -79,9 +81,19 @@ def test_feedback_names_the_mistake_and_what_was_put_right(course):
 
 
 @pytest.mark.slow
-def test_experiments_are_not_run(course):
-    import nbformat
+def test_feedback_shows_no_hidden_test(course):
+    solution = nbformat.read(ROOT / "solutions" / LESSON / f"{LESSON}.ipynb", as_version=4)
+    hidden = [cell.source.split("### BEGIN HIDDEN TESTS")[1] for cell in solution.cells if "BEGIN HIDDEN TESTS" in cell.source]
+    words = {word for text in hidden for word in re.findall(r"[a-z_]{6,}", text)}
+    words -= set(re.findall(r"[a-z_]{6,}", "\n".join(cell.source.split("### BEGIN HIDDEN TESTS")[0] for cell in solution.cells)))
+    assert words
+    for page in (course / "feedback").glob("*/*/*.html"):
+        found = [word for word in words if word in re.sub(r"<style.*?</style>|<script.*?</script>", "", page.read_text(), flags=re.S)]
+        assert not found, page
 
+
+@pytest.mark.slow
+def test_experiments_are_not_run(course):
     cells = nbformat.read(course / "autograded" / "ada" / LESSON / f"{LESSON}.ipynb", as_version=4).cells
     experiments = [cell for cell in cells if "experiment" in cell.metadata.get("tags", [])]
     assert experiments and all(cell.execution_count is None for cell in experiments)
