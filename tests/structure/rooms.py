@@ -97,12 +97,27 @@ def parse(source: str) -> ast.Module:
 def names_in(source: str) -> tuple[set[str], set[str], set[str]]:
     """(assigned, imported, used): what a cell assigns and imports at its top level, and what it takes from there."""
     try:
-        top = symtable.symtable(source, "cell", "exec")
+        tree = _GeneratorsOnly().visit(ast.parse(source))
     except SyntaxError:
         return set(), set(), set()
+    top = symtable.symtable(ast.unparse(ast.fix_missing_locations(tree)), "cell", "exec")
     imported = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_imported()}
     assigned = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_namespace()}
     return assigned - imported, imported, set(_globals_used(top))
+
+
+class _GeneratorsOnly(ast.NodeTransformer):
+    """From Python 3.12 on a comprehension's names count to the scope around it; those of a generator never do."""
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.GeneratorExp:
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.GeneratorExp:
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
 
 
 def _globals_used(table: symtable.SymbolTable) -> Iterator[str]:
