@@ -21,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     options.for_jupyter = others
     try:
+        if not any(Path(name).is_dir() for name in ("lessons", "solutions")):
+            raise FileNotFoundError(f"{Path.cwd()} is not the course's folder: there is neither lessons/ nor solutions/ in it")
         return options.run(options)
     except (OSError, ValueError, RuntimeError) as error:
         print(f"course: {error}", file=sys.stderr)
@@ -59,19 +61,17 @@ def _lab(options: argparse.Namespace) -> int:
     first = "lessons/00-start-here/00-start-here.ipynb"
     print(f"Opening JupyterLab on {first}; end it with Ctrl-C here.", flush=True)
     # As an address, not as a file: JupyterLab would take the file's folder for its root, and hide the other lessons.
-    return subprocess.call([sys.executable, "-m", "jupyter", "lab", f"--LabApp.default_url=/lab/tree/{first}", *options.for_jupyter])
+    # In a container one is root as a rule; JupyterLab would refuse to start.
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    return subprocess.call([sys.executable, "-m", "jupyter", "lab", f"--LabApp.default_url=/lab/tree/{first}", *root, *options.for_jupyter])
 
 
 def _lessons(options: argparse.Namespace) -> int:
     from course_lib.grading.release import lesson_names, update_lessons
 
-    root = Path.cwd()
-    known = lesson_names(root)
-    unknown = [name for name in options.names if name not in known]
-    if unknown:
-        raise ValueError(f"there is no lesson {', '.join(unknown)} in solutions/; there are {', '.join(known)}")
-    names = options.names or known
-    stale = update_lessons(root, names, options.check)
+    _require_sources(options.names)
+    names = options.names or lesson_names(Path.cwd())
+    stale = update_lessons(Path.cwd(), names, options.check)
     for name in dict.fromkeys([*names, *stale]):
         state = ("differs" if options.check else "written") if name in stale else "up to date"
         print(f"lessons/{name}: {state}")
@@ -85,6 +85,7 @@ def _edit(options: argparse.Namespace) -> int:
 
     from course_lib.grading.authoring import text_from_notebook
 
+    _require_sources(options.names)
     Path("scratch").mkdir(exist_ok=True)
     for name in options.names:
         target = Path("scratch") / f"{name}.py"
@@ -103,7 +104,10 @@ def _notebook(options: argparse.Namespace) -> int:
     from course_lib.grading.release import update_lessons
 
     for name in options.names:
-        notebook = notebook_from_text((Path("scratch") / f"{name}.py").read_text(encoding="utf-8"))
+        text = Path("scratch") / f"{name}.py"
+        if not text.exists():
+            raise FileNotFoundError(f"there is no {text}: `make edit LESSON={name}` writes it from the notebook")
+        notebook = notebook_from_text(text.read_text(encoding="utf-8"))
         target = _source(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
@@ -123,6 +127,7 @@ def _notebook(options: argparse.Namespace) -> int:
 def _grade(options: argparse.Namespace) -> int:
     from course_lib.grading.cycle import grade, table
 
+    _require_sources([options.lesson])
     root, export, due = Path.cwd(), options.export, options.due
     if export is None:
         (root, export), due = _make_demo_class(options.lesson), DEMO_DUE
@@ -178,6 +183,15 @@ def _pytest(*arguments: str) -> int:
     # One thread a process: two processes with two threads each would fight over two cores.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
     return subprocess.call([sys.executable, "-m", "pytest", "-n", "auto", *arguments], env=environment)
+
+
+def _require_sources(names: list[str]) -> None:
+    from course_lib.grading.release import lesson_names
+
+    known = lesson_names(Path.cwd())
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"there is no lesson {', '.join(unknown)} in solutions/; there are {', '.join(known) or 'none'}")
 
 
 def _source(name: str) -> Path:

@@ -34,7 +34,7 @@ def grade(root: Path, lesson: str, export: Path, due: str | None = None) -> list
     export: a folder, a zip or a notebook as a learning platform exports it.
     due: when the lesson was due, for example "2026-11-08 18:00 UTC"; kept in the gradebook.
 
-    Raises FileNotFoundError for a missing lesson or export, RuntimeError if an nbgrader command fails as a whole. One
+    Raises FileNotFoundError for a missing lesson or export, ValueError for an export without a submission, RuntimeError if an nbgrader command fails as a whole. One
     submission that cannot be read or run stops nobody.
     """
     if not (root / "solutions" / lesson / f"{lesson}.ipynb").exists():
@@ -53,6 +53,8 @@ def grade(root: Path, lesson: str, export: Path, due: str | None = None) -> list
     if due:
         _nbgrader(root, "db", "assignment", "add", lesson, f"--duedate={due}")
     _nbgrader(root, "zip_collect", lesson, "--force")
+    if not list((root / "submitted").glob(f"*/{lesson}/{lesson}.ipynb")):
+        raise ValueError(f"no notebook of {lesson} was found in {export}: a file's name or folder must tell the student, see README.md")
     _nbgrader(root, "autograde", lesson)
     _nbgrader(root, "generate_feedback", lesson, "--force")
     _nbgrader(root, "export", "--to", "grades.csv")

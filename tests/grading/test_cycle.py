@@ -40,6 +40,15 @@ def test_a_missing_lesson_or_export_is_named(tmp_path):
         grade(ROOT, LESSON, tmp_path / "nowhere")
 
 
+@pytest.mark.slow
+def test_an_export_without_a_submission_is_said(tmp_path):
+    shutil.copytree(ROOT / "solutions" / LESSON, tmp_path / "solutions" / LESSON)
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    (tmp_path / "readme.txt").write_text("nothing here")
+    with pytest.raises(ValueError, match="no notebook of 00-start-here was found in"):
+        grade(tmp_path, LESSON, tmp_path / "readme.txt")
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A course folder of its own, in which the demo class has been graded."""
