@@ -37,6 +37,8 @@ def _check_integer(value: object, name: str, least: int) -> None:
 def _probabilities(table: object, name: str, shape: str, dimensions: int | None = None) -> Float[Tensor, "..."]:
     """`table` as float64, with every last-axis row divided by its sum, which must be 1 up to rounding."""
     try:
+        if isinstance(table, Tensor) and table.is_complex():
+            raise TypeError("complex numbers are no probabilities")
         rows = torch.as_tensor(table, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{name}: expected probabilities of shape {shape}, got {table!r}"[:300]) from error
@@ -122,17 +124,25 @@ class Language(ABC):
 
     def log_probability(self, sequence: Int[Tensor, "length"] | Sequence[int]) -> float:
         """Natural logarithm of the probability that a text begins with `sequence`; -infinity if it cannot."""
-        values = torch.as_tensor(sequence)
-        if values.ndim != 1 or (values.numel() and (values.is_floating_point() or values.is_complex() or values.dtype == torch.bool)):
-            raise ValueError(f"sequence: expected a one-dimensional row of integer ids, got {values.dtype} of shape {tuple(values.shape)}")
-        ids = values.tolist()
-        if ids and not (0 <= min(ids) and max(ids) < self.vocab_size):
-            raise ValueError(f"sequence: expected ids from 0 to {self.vocab_size - 1}, got {min(ids)} to {max(ids)}")
-        return self._log_probability(ids)
+        return self._log_probability(self._ids(sequence))
 
     def decode(self, sequence: Int[Tensor, "length"] | Sequence[int]) -> str:
         """The symbols' names, one after the other."""
-        return "".join(self.vocabulary[i] for i in torch.as_tensor(sequence).tolist())
+        return "".join(self.vocabulary[i] for i in self._ids(sequence))
+
+    def _ids(self, sequence: object) -> list[int]:
+        expected = "a one-dimensional row of integer ids"
+        try:
+            values = torch.as_tensor(sequence)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"sequence: expected {expected}, got {sequence!r}"[:200]) from error
+        whole = not (values.is_floating_point() or values.is_complex() or values.dtype == torch.bool)
+        if values.ndim != 1 or (values.numel() and not whole):
+            raise ValueError(f"sequence: expected {expected}, got {values.dtype} of shape {tuple(values.shape)}")
+        ids = values.tolist()
+        if ids and not (0 <= min(ids) and max(ids) < self.vocab_size):
+            raise ValueError(f"sequence: expected ids from 0 to {self.vocab_size - 1}, got {min(ids)} to {max(ids)}")
+        return ids
 
 
 def _letters(number: int) -> tuple[str, ...]:

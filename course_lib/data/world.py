@@ -192,7 +192,7 @@ class World:
     def kind_of(self, word: str) -> str:
         """"country", "capital", "demonym", "currency", "river", "city", "person", "pronoun", "noun", "occupation" or
         "other". An unknown word is a ValueError."""
-        if word not in self.index:
+        if not isinstance(word, str) or word not in self.index:
             raise ValueError(f"word: expected a word of this world, got {word!r}")
         return self.kinds.get(word, "other")
 
@@ -213,6 +213,8 @@ class World:
         `held_out=True`: both countries are of the last third of the table, which nobody looked at when choosing settings.
         `held_out=False`: both are of the first two thirds. `None`: all pairs.
         """
+        if held_out is not None and not isinstance(held_out, bool):
+            raise ValueError(f"held_out: expected True, False or None, got {held_out!r}")
         first_held_out = len(self.countries) - len(self.countries) // 3
         rows = self.countries
         if held_out is not None:

@@ -13,6 +13,7 @@ inputs, on CPU, CUDA and MPS (counts need float64, which MPS lacks: count on the
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from math import comb, isfinite
@@ -30,18 +31,42 @@ def _check(condition: bool, name: str, expected: str, got: object) -> None:
         raise ValueError(f"{name}: expected {expected}, got {got}")
 
 
-def _check_matrix(matrix: object, name: str, rows: str = "rows", columns: str = "columns") -> None:
-    """A finite floating-point tensor of two dimensions, neither empty."""
+def _check_matrix(
+    matrix: object, name: str, rows: str = "rows", columns: str = "columns", like: Tensor | None = None
+) -> None:
+    """A finite floating-point tensor of two dimensions, neither empty, of the type and on the device of `like`."""
     expected = f"a floating-point tensor ({rows}, {columns})"
-    _check(isinstance(matrix, Tensor) and matrix.is_floating_point(), name, expected, _describe(matrix))
+    dense = isinstance(matrix, Tensor) and matrix.is_floating_point() and matrix.layout == torch.strided
+    _check(dense, name, expected, _describe(matrix))
     _check(matrix.ndim == 2 and matrix.numel() > 0, name, f"{expected}, not empty", _describe(matrix))
+    if like is not None:
+        _check(matrix.dtype == like.dtype and matrix.device == like.device, name, f"{like.dtype} on {like.device}",
+               f"{matrix.dtype} on {matrix.device}")  # fmt: skip
     _check(bool(torch.isfinite(matrix).all()), name, "finite numbers", "NaN or infinity")
 
 
 def _check_counts(counts: object, name: str = "counts") -> None:
     _check_matrix(counts, name, "words", "contexts")
     _check(bool((counts >= 0).all()), name, "no negative numbers", f"a smallest entry of {counts.min().item():g}")
-    _check(bool(counts.sum() > 0), name, "at least one count above 0", "zeros only")
+    _check(bool(counts.any()), name, "at least one count above 0", "zeros only")
+    _check(bool(torch.isfinite(_wide(counts).sum())), name, "a sum that its type can hold", "an infinite sum")
+
+
+def _wide(matrix: Tensor) -> Tensor:
+    """Half precision as float32: its sums and logarithms are too coarse."""
+    return matrix if matrix.dtype in (torch.float32, torch.float64) else matrix.float()
+
+
+def _check_occurrences(counts: object) -> None:
+    good = isinstance(counts, Tensor) and counts.ndim == 1 and not counts.is_complex()
+    good = good and bool(((counts >= 0) & torch.isfinite(counts)).all()) and bool(counts.any())
+    _check(good, "counts", "a one-dimensional tensor of finite numbers, not negative, not all 0", _describe(counts))
+
+
+def _check_generator(generator: object) -> None:
+    good = generator is None or (isinstance(generator, torch.Generator) and generator.device.type == "cpu")
+    _check(good, "generator", "a torch.Generator on the CPU or None",
+           f"one on {generator.device}" if isinstance(generator, torch.Generator) else repr(generator))  # fmt: skip
 
 
 def _check_integer(value: object, name: str, least: int, most: float = float("inf")) -> None:
@@ -72,13 +97,14 @@ Sentences = Sequence[Sequence[int]]
 def _flatten(sentences: Sentences, vocab_size: int) -> tuple[Int[Tensor, "tokens"], Int[Tensor, "tokens"]]:
     """All ids in a row, and beside each the number of its sentence."""
     _check_integer(vocab_size, "vocab_size", 1)
-    _check(not isinstance(sentences, str) and len(sentences) > 0, "sentences", "a sequence of lists of ids, not empty",
-           repr(sentences)[:80])  # fmt: skip
-    lengths = torch.tensor([len(sentence) for sentence in sentences])
+    expected = "a sequence of lists of integer ids, not empty"
+    sized = hasattr(sentences, "__len__") and not isinstance(sentences, (str, dict))
+    _check(sized and len(sentences) > 0, "sentences", expected, repr(sentences)[:80])
     try:
+        lengths = torch.tensor([len(sentence) for sentence in sentences])
         ids = torch.tensor([word for sentence in sentences for word in sentence])
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"sentences: expected lists of integer ids, got {sentences[0]!r}"[:200]) from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"sentences: expected {expected}, got {sentences!r}"[:200]) from error
     _check_ids(ids, "sentences", vocab_size)
     return ids, torch.repeat_interleave(torch.arange(len(sentences)), lengths)
 
@@ -100,6 +126,7 @@ def cooccurrence_counts(sentences: Sentences, vocab_size: int, window: int) -> F
     """
     ids, sentence = _flatten(sentences, vocab_size)
     _check_integer(window, "window", 1)
+    _check_integer(vocab_size, "vocab_size", 1, 30_000)  # the table has its square in numbers: 7 GB
     counts = torch.zeros(vocab_size * vocab_size, dtype=torch.float64)
     for left, right in _pair_ids(ids, sentence, window):
         counts += torch.bincount(left * vocab_size + right, minlength=vocab_size * vocab_size)
@@ -113,10 +140,10 @@ def pmi(counts: Float[Tensor, "words contexts"]) -> Float[Tensor, "words context
     P(w) and P(c) are the row and column sums over the total. A row or column of zeros gives -infinity throughout.
     """
     _check_counts(counts)
-    total, rows, columns = counts.sum(), counts.sum(1, keepdim=True), counts.sum(0, keepdim=True)
-    never = counts == 0
-    ratio = counts.log() + total.log() - rows.log() - columns.log()
-    return ratio.masked_fill(never, -torch.inf)
+    wide = _wide(counts)
+    total, rows, columns = wide.sum(), wide.sum(1, keepdim=True), wide.sum(0, keepdim=True)
+    ratio = wide.log() + total.log() - rows.log() - columns.log()
+    return ratio.masked_fill(counts == 0, -torch.inf).to(counts.dtype)
 
 
 def ppmi(counts: Float[Tensor, "words contexts"], shift: float = 0.0) -> Float[Tensor, "words contexts"]:
@@ -132,13 +159,13 @@ def svd_vectors(
     """The best rank-`dim` picture of the rows: U_d S_d^power of the singular value decomposition.
 
     power 1 keeps the rows' dot products as well as any rank can; 0.5 splits the singular values evenly between words and
-    contexts, and 0 drops them (Levy, Goldberg, Dagan 2015, section 3.3 compare the three). Each column's sign makes its largest entry positive.
+    contexts, and 0 drops them (Levy, Goldberg, Dagan 2015, section 3.3 compare the three). Each column's sign makes its
+    largest entry positive.
     """
     _check_matrix(matrix, "matrix", "words", "contexts")
     _check_integer(dim, "dim", 1, min(matrix.shape))
     _check_number(power, "power", 0.0)
-    wide = matrix if matrix.dtype in (torch.float32, torch.float64) else matrix.float()
-    left, singular, _ = torch.linalg.svd(wide, full_matrices=False)
+    left, singular, _ = torch.linalg.svd(_wide(matrix), full_matrices=False)
     left = left[:, :dim]
     largest = left.gather(0, left.abs().argmax(0, keepdim=True))
     return (left * torch.where(largest < 0, -1.0, 1.0) * singular[:dim] ** power).to(matrix.dtype)
@@ -157,8 +184,7 @@ def keep_probabilities(counts: Tensor, threshold: float) -> Float[Tensor, "vocab
 
     `counts` are the words' numbers of occurrences; a word that never occurs gets 1. float64.
     """
-    _check(isinstance(counts, Tensor) and counts.ndim == 1 and bool((counts >= 0).all()) and bool(counts.sum() > 0),
-           "counts", "a one-dimensional tensor, not negative, not all 0", _describe(counts))  # fmt: skip
+    _check_occurrences(counts)
     _check_number(threshold, "threshold", 0.0, open_end=True)
     frequency = counts.double() / counts.sum()
     return (threshold / frequency).sqrt().clamp(max=1.0)
@@ -179,6 +205,7 @@ def skipgram_pairs(
     """
     ids, sentence = _flatten(sentences, vocab_size)
     _check_integer(window, "window", 1)
+    _check_generator(generator)
     if threshold is not None:
         keep = keep_probabilities(torch.bincount(ids, minlength=vocab_size), threshold)
         kept = torch.rand(len(ids), dtype=torch.float64, generator=generator) < keep[ids]
@@ -191,10 +218,9 @@ def skipgram_pairs(
 
 def noise_distribution(counts: Tensor, power: float = 0.75) -> Float[Tensor, "vocab"]:
     """Probabilities of the negative samples, in proportion to counts^power (1310.4546 section 2.2 takes 3/4)."""
-    _check(isinstance(counts, Tensor) and counts.ndim == 1 and bool((counts >= 0).all()) and bool(counts.sum() > 0),
-           "counts", "a one-dimensional tensor, not negative, not all 0", _describe(counts))  # fmt: skip
+    _check_occurrences(counts)
     _check_number(power, "power", 0.0)
-    raised = torch.where(counts > 0, counts.double() ** power, 0.0)
+    raised = torch.where(counts > 0, (counts.double() / counts.max()) ** power, 0.0)
     return raised / raised.sum()
 
 
@@ -210,7 +236,7 @@ def negative_sampling_loss(
     shares one pool, each weighted k / pool. The expectation is the same, and the work is one matrix product.
     """
     for name, vectors in (("centre", centre), ("context", context), ("negative", negative)):
-        _check_matrix(vectors, name, "batch", "dim")
+        _check_matrix(vectors, name, "batch", "dim", like=None if vectors is centre else centre)
     _check(centre.shape == context.shape, "context", f"the shape of centre, {tuple(centre.shape)}", tuple(context.shape))
     _check(negative.shape[1] == centre.shape[1], "negative", f"vectors of dim {centre.shape[1]}", tuple(negative.shape))
     _check_number(negatives_per_pair, "negatives_per_pair", 0.0, open_end=True)
@@ -226,6 +252,7 @@ class SkipGram(nn.Module):
         super().__init__()
         _check_integer(vocab_size, "vocab_size", 1)
         _check_integer(dim, "dim", 1)
+        _check_generator(generator)
         scale = 0.3 / dim**0.5  # vectors of length about 0.3
         self.centre = nn.Parameter(torch.randn(vocab_size, dim, generator=generator) * scale)
         self.context = nn.Parameter(torch.randn(vocab_size, dim, generator=generator) * scale)
@@ -259,6 +286,8 @@ def optimal_dot_products(
     """
     _check_counts(counts)
     _check_number(negatives_per_pair, "negatives_per_pair", 0.0, open_end=True)
+    good = noise is None or (isinstance(noise, Tensor) and not noise.is_complex())
+    _check(good, "noise", "a tensor of probabilities or None", repr(noise)[:80])
     columns = counts.sum(0) / counts.sum() if noise is None else noise.to(counts)
     _check(columns.shape == counts.shape[1:], "noise", f"{counts.shape[1]} probabilities", tuple(columns.shape))
     _check(bool((columns >= 0).all()) and abs(columns.sum().item() - 1) < 1e-4, "noise", "probabilities that sum to 1",
@@ -295,7 +324,7 @@ def _blocks(ids: Tensor, sentence: Tensor, window: int) -> tuple[Tensor, Tensor]
 
     Padding has sentence number -1 on the outside, -2 in the centre, so it matches nothing.
     """
-    tail = -len(ids) % _BLOCK
+    tail = -len(ids) % _BLOCK if len(ids) else _BLOCK  # where nothing is left, one block of padding
     ids = F.pad(ids, (window, tail + window))
     sentence = F.pad(F.pad(sentence, (window, 0), value=-1), (0, tail + window), value=-2)
     width = _BLOCK + 2 * window
@@ -323,6 +352,8 @@ def skipgram_gradients(
     The derivative of -log s(x) is s(x) - 1, that of -log s(-x) is s(x). A centre's negative term does not depend on which
     context it is paired with, so it is computed once and weighted by the number of its pairs.
     """
+    expected = (*centre.shape[:2], around.shape[1])
+    _check(mask.shape == expected, "mask", f"shape {expected}", tuple(mask.shape))
     attract = (torch.sigmoid(centre @ around.mT) - 1) * mask
     weight = mask.sum(-1, keepdim=True) * (negatives_per_pair / len(pool))
     repel = torch.sigmoid(centre @ pool.T) * weight
@@ -350,9 +381,12 @@ def train_skipgram(
     Fast because no pair is ever written down: blocks of consecutive tokens are scored against their surroundings with
     small matrix products under a mask, negatives with one large one, and gradients are written by hand.
     """
+    _check(isinstance(model, SkipGram), "model", "a SkipGram", type(model).__name__)
     vocab_size = len(model.centre)
     ids, sentence = _flatten(sentences, vocab_size)
     _check_training(window, negatives_per_pair, epochs, learning_rate, batch_tokens, pool_size)
+    _check_generator(generator)
+    window = min(window, max(map(len, sentences)))  # no sentence reaches further
     occurrences = torch.bincount(ids, minlength=vocab_size)
     noise = noise_distribution(occurrences, noise_power)
     keep = None if threshold is None else keep_probabilities(occurrences, threshold)
@@ -397,7 +431,7 @@ def cosine_similarity(
 ) -> Float[Tensor, "m n"]:
     """Cosine of the angle between every row of `left` and every row of `right`; 0 where a row is all zeros."""
     _check_matrix(left, "left", "m", "dim")
-    _check_matrix(right, "right", "n", "dim")
+    _check_matrix(right, "right", "n", "dim", like=left)
     _check(left.shape[1] == right.shape[1], "right", f"rows of dim {left.shape[1]}", tuple(right.shape))
     return _unit_rows(left) @ _unit_rows(right).T
 
@@ -415,9 +449,14 @@ def nearest(
 ) -> tuple[Int[Tensor, "k"], Float[Tensor, "k"]]:
     """Ids and cosines of the k rows with the largest cosine to `query`, best first, leaving out the ids in `exclude`."""
     _check_matrix(vectors, "vectors", "vocab", "dim")
-    _check(isinstance(query, Tensor) and query.shape == vectors.shape[1:], "query", f"a tensor ({vectors.shape[1]},)",
-           _describe(query))  # fmt: skip
-    left_out = sorted({int(word) for word in exclude})
+    good = isinstance(query, Tensor) and query.shape == vectors.shape[1:] and not query.is_complex()
+    _check(good, "query", f"a tensor ({vectors.shape[1]},)", _describe(query))
+    _check(query.device == vectors.device, "query", f"a tensor on {vectors.device}", f"one on {query.device}")
+    _check(bool(torch.isfinite(query).all()), "query", "finite numbers", "NaN or infinity")
+    try:
+        left_out = sorted({operator.index(word) for word in exclude})
+    except TypeError as error:
+        raise ValueError(f"exclude: expected integer ids, got {exclude!r}"[:200]) from error
     good = all(0 <= word < len(vectors) for word in left_out)
     _check(good, "exclude", f"ids from 0 to {len(vectors) - 1}", left_out)
     _check_integer(k, "k", 1, len(vectors) - len(left_out))
@@ -446,7 +485,7 @@ def analogy(
 def _associations(vectors: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """s(w, A, B) for all w of X and of Y: mean cosine with A minus mean cosine with B."""
     for name, rows in vectors.items():
-        _check_matrix(rows, name, "words", "dim")
+        _check_matrix(rows, name, "words", "dim", like=None if name == "x" else vectors["x"])
         _check(rows.shape[1] == vectors["x"].shape[1], name, f"rows of dim {vectors['x'].shape[1]}", tuple(rows.shape))
     x, y, a, b = vectors.values()
     return tuple(cosine_similarity(w, a).mean(1) - cosine_similarity(w, b).mean(1) for w in (x, y))
@@ -487,13 +526,14 @@ class WordVectors:
 
     def __init__(self, words: Sequence[str], vectors: Float[Tensor, "vocab dim"]) -> None:
         _check_matrix(vectors, "vectors", "vocab", "dim")
-        _check(len(words) == len(vectors), "words", f"{len(vectors)} words", len(words))
+        _check(hasattr(words, "__len__") and len(words) == len(vectors), "words", f"{len(vectors)} words", repr(words)[:80])
+        _check(all(isinstance(word, str) for word in words), "words", "strings", repr(words)[:80])
         self.words, self.vectors = tuple(words), vectors
         self.index = {word: i for i, word in enumerate(self.words)}
         _check(len(self.index) == len(self.words), "words", "words that differ", "a word twice")
 
     def id_of(self, word: str) -> int:
-        _check(word in self.index, "word", f"one of the {len(self.words)} known words", repr(word))
+        _check(isinstance(word, str) and word in self.index, "word", f"one of the {len(self.words)} known words", repr(word))
         return self.index[word]
 
     def __getitem__(self, word: str) -> Float[Tensor, "dim"]:

@@ -60,7 +60,7 @@ class BPETokenizer:
 
     def __init__(self, merges: Iterable[tuple[int, int]], special_tokens: Iterable[str] = ()):
         """`merges`: pairs of ids in the order of learning; the k-th makes id 256 + k. See `train` for `special_tokens`."""
-        self.merges = tuple(merges)
+        self.merges = _checked_merges(merges)
         self._merge_to_id = {pair: new for new, pair in enumerate(self.merges, start=256)}
         self._bytes = _bytes_of_ids(self.merges)
         special = _checked_special_tokens(special_tokens)
@@ -86,11 +86,15 @@ class BPETokenizer:
         """
         special = _checked_special_tokens(special_tokens)
         smallest = 256 + len(special)
-        if not isinstance(vocab_size, int) or vocab_size < smallest:
+        try:
+            size = 0 if isinstance(vocab_size, bool) else operator.index(vocab_size)
+        except TypeError:
+            size = 0
+        if size < smallest:
             raise ValueError(f"vocab_size: expected an int of at least {smallest} (256 bytes and "
                              f"{len(special)} special tokens), got {vocab_size!r}")
         word_counts = _count_words(texts, _special_splitter(special))
-        return cls(_learn_merges(word_counts, vocab_size - smallest), special)
+        return cls(_learn_merges(word_counts, size - smallest), special)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text; a special token in it becomes its own id.
@@ -132,12 +136,14 @@ class BPETokenizer:
     def save(self, path: str | os.PathLike) -> None:
         """Write merges and special tokens as JSON; an older file at `path` stays whole until the new one is complete.
 
-        Raises `FileNotFoundError` where the folder does not exist.
+        Raises `FileNotFoundError` where the folder does not exist, and `ValueError` where `path` is no place for a file.
         """
         visible = self._visible_tokens()
         content = {"format": _FILE_FORMAT, "version": _FILE_VERSION, "special_tokens": list(self.special_tokens),
                    "merges": [f"{visible[left]} {visible[right]}" for left, right in self.merges]}
-        path = Path(path)
+        path = _checked_path(path).resolve()  # a link stays a link: the file that it names is written
+        if path.exists() and not path.is_file():
+            raise ValueError(f"path: {path} is a folder or a device, no file")
         if not path.parent.is_dir():
             raise FileNotFoundError(f"path: there is no folder {path.parent} to write {path.name} into")
         beside = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -150,11 +156,14 @@ class BPETokenizer:
     @classmethod
     def load(cls, path: str | os.PathLike) -> "BPETokenizer":
         """Read a file that `save` wrote. Raises `FileNotFoundError`, or `ValueError` that says what is wrong with it."""
+        path = _checked_path(path)
+        if path.is_dir():
+            raise ValueError(f"path: {path} is a folder, no tokenizer file")
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise FileNotFoundError(f"path: no tokenizer file at {path}") from None
-        except ValueError as error:  # not UTF-8, not JSON
+        except (ValueError, RecursionError) as error:  # not UTF-8, not JSON
             raise ValueError(f"path: {path} is damaged or no tokenizer file: {error}") from None
         try:
             return cls(_merges_from_file(content), content["special_tokens"])
@@ -333,13 +342,32 @@ def _bytes_of_ids(merges: tuple[tuple[int, int], ...]) -> dict[int, bytes]:
     bytes_of = {token: bytes([byte]) for token, byte in enumerate(_BYTE_ORDER)}
     made = set(bytes_of.values())
     for new, pair in enumerate(merges, start=256):
-        if not (isinstance(pair, tuple) and len(pair) == 2 and pair[0] in bytes_of and pair[1] in bytes_of):
+        if not (len(pair) == 2 and pair[0] in bytes_of and pair[1] in bytes_of):
             raise ValueError(f"merges: expected pairs (left id, right id) of earlier ids, got {pair!r} as number {new - 256}")
         bytes_of[new] = bytes_of[pair[0]] + bytes_of[pair[1]]
         if bytes_of[new] in made:
             raise ValueError(f"merges: number {new - 256}, {pair}, makes {bytes_of[new]!r}, which another id already is")
         made.add(bytes_of[new])
     return bytes_of
+
+
+def _checked_merges(merges: Iterable[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
+    """The merges as tuples of plain integers, whatever kind of pairs and of integers they came as."""
+    if isinstance(merges, (str, bytes)) or not isinstance(merges, Iterable):
+        raise ValueError(f"merges: expected pairs (left id, right id), got {type(merges).__name__}")
+    pairs = []
+    for k, pair in enumerate(merges):
+        try:
+            pairs.append(tuple(_checked_ids(pair)))
+        except ValueError:
+            raise ValueError(f"merges: expected pairs (left id, right id) of earlier ids, got {pair!r} as number {k}") from None
+    return tuple(pairs)
+
+
+def _checked_path(path: str | os.PathLike) -> Path:
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+        raise ValueError(f"path: expected the name of a file, got {path!r}")
+    return Path(path)
 
 
 def _special_splitter(special_tokens: list[str]):
@@ -411,4 +439,7 @@ def _checked_ids(ids: Iterable[int]) -> list[int]:
     for k, value in enumerate(values):
         if isinstance(value, bool) or not hasattr(value, "__index__"):
             raise ValueError(f"ids: expected integers, got {type(value).__name__} at position {k}")
-    return list(map(operator.index, values))
+    try:
+        return list(map(operator.index, values))
+    except TypeError as error:  # a tensor has __index__ whatever it holds
+        raise ValueError(f"ids: expected integers, but {error}") from None

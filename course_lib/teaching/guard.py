@@ -3,6 +3,7 @@
 import builtins
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager, nullcontext
 from types import CodeType, ModuleType
@@ -13,6 +14,9 @@ from torch.overrides import TorchFunctionMode
 
 # Where a name of torch may come from, so that a misspelt one, which would forbid nothing, is found.
 _TORCH = (torch, torch.nn.functional, torch.Tensor, torch.nn, torch.special, torch.linalg, torch.fft, torch.optim)
+
+
+_ENCODERS = {"bytes": bytes, "bytearray": bytearray}  # constructors that also encode a text
 
 
 class _RefuseTorchFunctions(TorchFunctionMode):
@@ -39,23 +43,35 @@ def forbid_calls(names: Iterable[str], refuse: Callable[[str], None]):
 
     Torch functions are recognised by their last name ("softmax" is refused as `torch.softmax`, as a method and in
     `torch.nn.functional`), others by the module and name in which they were defined, so that an alias made before the
-    context opened is seen too. Calls inside compiled code (numpy's ufuncs, TorchScript) are not seen.
+    context opened is seen too. "bytes" and "bytearray" are refused when they encode a text, not when they hold numbers. Calls
+    inside compiled code (numpy's ufuncs, TorchScript, `map(str.encode, …)`) are not seen.
 
     Raises ValueError for a name that torch does not have.
     """
     names = list(names)
     classes = {name: _torch_class(name) for name in names if name.split(".")[0] == "torch"}
     torch_names = {name.rpartition(".")[2] for name, found in classes.items() if found is None}
-    stems = [name for name in names if name not in classes]
+    encoders = [name for name in names if name in _ENCODERS]
+    stems = [name for name in names if name not in classes and name not in encoders]
     stems += [f"{found.__module__}.{found.__qualname__}" for found in classes.values() if found is not None]
-    before = sys.getprofile()
+    before, before_in_threads = sys.getprofile(), threading.getprofile()
+    place = _globals_of_caller()
     with _RefuseTorchFunctions(torch_names, refuse) if torch_names else nullcontext():
+        # A constructor is no call that a profile function is told of: in the reader's notebook the name is replaced.
+        shadows = {name: _refuse_to_encode(_ENCODERS[name], refuse) for name in encoders if name not in place}
+        place.update(shadows)
         # A profile function is told of each call, of Python and of C functions, at the price of some speed.
-        sys.setprofile(_watcher(stems, refuse, before) if stems else before)
+        if stems:
+            threading.setprofile(_watcher(stems, refuse, None))
+            sys.setprofile(_watcher(stems, refuse, before))
         try:
             yield
         finally:
             sys.setprofile(before)
+            threading.setprofile(before_in_threads)
+            for name, shadow in shadows.items():
+                if place.get(name) is shadow:
+                    del place[name]
 
 
 def _torch_class(name: str) -> type | None:
@@ -65,6 +81,29 @@ def _torch_class(name: str) -> type | None:
     if not found:
         raise ValueError(f"torch has no {last!r}: {name!r} would forbid nothing")
     return found[0] if isinstance(found[0], type) else None
+
+
+def _globals_of_caller() -> dict[str, Any]:
+    """The global names of the cell that opened the context."""
+    frame = sys._getframe(1)
+    while frame.f_globals.get("__name__", "") in ("contextlib", __name__, "course_lib.teaching.checks"):
+        frame = frame.f_back
+    return frame.f_globals
+
+
+def _refuse_to_encode(kind: type, refuse: Callable[[str], None]) -> type:
+    """`kind`, bytes or bytearray, but for a call with a text; other values, and `isinstance`, behave as ever."""
+
+    class Family(type):
+        def __instancecheck__(cls, value: object) -> bool:
+            return isinstance(value, kind)
+
+        def __call__(cls, *values: Any, **options: Any) -> Any:
+            if any(isinstance(value, str) for value in (*values[:1], *options.values())):
+                refuse(f"{kind.__name__}(text, …)")
+            return kind(*values, **options)
+
+    return Family(kind.__name__, (kind,), {})
 
 
 def _watcher(names: list[str], refuse: Callable[[str], None], before: Callable | None) -> Callable:
@@ -98,6 +137,9 @@ def _name_of_builtin(function: Any) -> str:
     if owner is None or isinstance(owner, ModuleType):
         module = getattr(function, "__module__", None) or getattr(owner, "__name__", "")
     else:
-        module = (owner if isinstance(owner, type) else type(owner)).__module__
+        # The class that defines the method, so that a subclass of the reader's own hides nothing.
+        kinds = (owner if isinstance(owner, type) else type(owner)).__mro__
+        home = next((kind for kind in kinds if getattr(function, "__name__", "") in vars(kind)), kinds[0])
+        return f"{home.__module__.removeprefix('_')}.{home.__qualname__}.{function.__name__}"
     # The compiled half of a module is called like it, after an underscore.
     return f"{module.removeprefix('_')}.{getattr(function, '__qualname__', '')}"

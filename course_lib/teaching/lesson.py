@@ -15,8 +15,10 @@ def begin_lesson(seed: int = 0) -> None:
     """Seed the random generators, give figures the course's look, and make an empty exercise say its name.
 
     Where a function that the reader has not written yet is called, one line says which exercise comes first, in place
-    of a traceback.
+    of a traceback. Raises `ValueError` for a seed that is no whole number from 0 to 2**32 - 1.
     """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed should be a whole number from 0 to 2**32 - 1, but it is {seed!r}")
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

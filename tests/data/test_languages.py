@@ -261,6 +261,15 @@ def test_sharper_languages_are_easier():
         (lambda: LaggedLanguage(4).log_probability([-1]), "sequence: expected ids"),
         (lambda: LaggedLanguage(4).log_probability([0.5]), "sequence: expected a one-dimensional"),
         (lambda: LaggedLanguage(4).log_probability([[0, 1]]), "sequence: expected a one-dimensional"),
+        (lambda: LaggedLanguage(4).log_probability(None), "sequence: expected a one-dimensional"),
+        (lambda: LaggedLanguage(4).log_probability("ab"), "sequence: expected a one-dimensional"),
+        (lambda: LaggedLanguage(4).log_probability([[0], [1, 2]]), "sequence: expected a one-dimensional"),
+        (lambda: LaggedLanguage(4).log_probability([2**70]), "sequence: expected a one-dimensional"),
+        (lambda: LaggedLanguage(4).decode([4]), "sequence: expected ids from 0 to 3"),
+        (lambda: LaggedLanguage(4).decode([-1]), "sequence: expected ids from 0 to 3"),
+        (lambda: LaggedLanguage(4).decode(torch.tensor([0.5])), "sequence: expected a one-dimensional"),
+        (lambda: LaggedLanguage(4).decode("ab"), "sequence: expected a one-dimensional"),
+        (lambda: MarkovLanguage(torch.tensor([1j])), "transition: expected probabilities"),
     ],
 )
 def test_bad_input_is_named(call, message):

@@ -154,6 +154,8 @@ def test_person_words_differ_only_by_gender(world):
         (lambda: generate_world(5).exact_counts(2.0), "window: expected"),
         (lambda: generate_world(5).kind_of("zebra"), "word: expected"),
         (lambda: generate_world(5).words_of_kind("planet"), "kind: expected"),
+        (lambda: generate_world(5).kind_of(["china"]), "word: expected"),
+        (lambda: generate_world(5).analogies("yes"), "held_out: expected"),
     ],
 )
 def test_bad_input_is_named(call, message):

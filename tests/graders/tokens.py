@@ -7,16 +7,29 @@ UTF8 = Exercise(
         Mistake("code points", "def utf8_bytes(text): return [ord(character) for character in text]", says="these are code points"),
         Mistake("no mark on following bytes", edit("0b11000000 | code >> 6, 0b10000000 | code & 63", "0b11000000 | code >> 6, code & 63"), says="its mark 10"),
         Mistake("no mark on the first byte", edit("0b11000000 | code >> 6", "code >> 6"), says="its mark 110"),
-        Mistake("lowest bits first", "def utf8_bytes(text): return [b for c in text for b in reversed(bytearray(c, 'utf-8'))]", says="wrong order"),
+        Mistake("lowest bits first", "kind = bytearray\ndef utf8_bytes(text): return [b for c in text for b in reversed(kind(c, 'utf-8'))]", says="wrong order"),
         Mistake("six bits not cut out", edit("0b10000000 | code >> 6 & 63, 0b10000000 | code & 63]\n        else", "0b10000000 | code >> 6, 0b10000000 | code & 63]\n        else"), says="more than its six bits"),
         Mistake("two bytes for three", edit("elif code < 0x800", "elif code < 0x4000"), says="needs three bytes"),
         Mistake("three bytes for the heart", edit("elif code < 0x10000", "elif code < 0x20000"), says="heart needs four bytes"),
-        Mistake("Latin-1", "def utf8_bytes(text): return list(bytearray(text, 'latin-1', 'replace'))", says="these are code points"),
+        Mistake("Latin-1", "kind = bytearray\ndef utf8_bytes(text): return list(kind(text, 'latin-1', 'replace'))", says="these are code points"),
         Mistake("surrogates let through", edit("0xD800 <= code <= 0xDFFF", "False"), says="should raise ValueError"),
-        Mistake("surrogates replaced", "def utf8_bytes(text): return list(bytearray(text, 'utf-8', 'replace'))", says="should raise ValueError"),
+        Mistake("surrogates replaced", "kind = bytearray\ndef utf8_bytes(text): return list(kind(text, 'utf-8', 'replace'))", says="should raise ValueError"),
         Mistake("only high surrogates", edit("<= 0xDFFF", "<= 0xDBFF"), says="surrogate DFFF"),
         Mistake("ready-made", "def utf8_bytes(text): return list(text.encode())", says="write it yourself"),
-        Mistake("bytes, not a list", "def utf8_bytes(text): return bytes(text, 'utf-8')", says="should be list"),
+        Mistake("bytes()", "def utf8_bytes(text): return list(bytes(text, 'utf-8'))", says="write it yourself"),
+        Mistake("bytearray()", "def utf8_bytes(text): return [*bytearray(text, encoding='utf8')]", says="write it yourself"),
+        Mistake("codecs", "import codecs\ndef utf8_bytes(text): return list(codecs.encode(text, 'utf-8'))", says="write it yourself"),
+        Mistake("codecs, step by step", "import codecs\ndef utf8_bytes(text): return list(codecs.getincrementalencoder('utf-8')().encode(text))", says="write it yourself"),
+        Mistake("a subclass of str", "class Text(str): pass\ndef utf8_bytes(text): return list(Text(text).encode())", says="write it yourself"),
+        Mistake("limit of one byte", edit("code < 0x80:", "code <= 0x80:"), says="code point 80"),
+        Mistake("limit of two bytes", edit("code < 0x800:", "code < 0x7FF:"), says="code point 7FF"),
+        Mistake("limit of three bytes", edit("code < 0x10000:", "code < 0xFFFF:"), says="code point FFFF"),
+        Mistake("surrogates from DC00", edit("0xD800 <= code", "0xDC00 <= code"), says="should raise ValueError"),
+        Mistake("first byte of four fixed", edit("0b11110000 | code >> 18", "0b11110000"), says="code point ABCDE"),
+        Mistake("NUL in two bytes", edit("if code < 0x80:", "if 0 < code < 0x80:"), says="code point 0"),
+        Mistake("line ends changed", edit("map(ord, text)", "map(ord, text.replace('\\r\\n', '\\n'))"), says="many scripts"),
+        Mistake("one list for all calls", edit("text: str", "text: str, result=[]", "    result = []\n", ""), says="utf8_bytes('Hi!')"),
+        Mistake("bytes, not a list", "kind = bytes\ndef utf8_bytes(text): return kind(text, 'utf-8')", says="should be list"),
     ],
     alternatives=[
         Alternative("arithmetic instead of bits", """
@@ -53,7 +66,39 @@ UTF8 = Exercise(
                     raise ValueError("lone surrogate")
                 return sum((one(ord(c)) for c in text), [])
         """),
-        Alternative("bytearray", "def utf8_bytes(text): return list(bytearray(text, 'utf-8'))"),
+        Alternative("bytes that hold numbers, printing", """
+            def utf8_bytes(text):
+                print(len(text))
+                out = bytearray()
+                for code in map(ord, text):
+                    if code < 128:
+                        out.append(code)
+                    elif code < 2048:
+                        out += bytes([192 | code >> 6, 128 | code & 63])
+                    elif code >> 11 == 27:
+                        raise ValueError("surrogate")
+                    elif code < 65536:
+                        out += bytes((224 | code >> 12, 128 | code >> 6 & 63, 128 | code & 63))
+                    else:
+                        out += bytes((240 | code >> 18, 128 | code >> 12 & 63, 128 | code >> 6 & 63, 128 | code & 63))
+                return list(bytes(out))
+        """),
+        Alternative("NumPy integers", """
+            import numpy as np
+
+            def utf8_bytes(text):
+                out = []
+                for code in np.array([ord(character) for character in text], dtype=np.int64):
+                    if code < 128:
+                        out.append(code)
+                        continue
+                    if 0xD800 <= code < 0xE000:
+                        raise ValueError(code)
+                    size = 2 if code < 0x800 else 3 if code < 0x10000 else 4
+                    out.append(0xF00 >> size & 0xFF | code >> 6 * (size - 1))
+                    out += [0x80 | code >> 6 * k & 0x3F for k in range(size - 1)][::-1]
+                return out
+        """),
     ],
 )
 
@@ -70,6 +115,18 @@ PRETOKENIZE = Exercise(
         Mistake("spaces only, no line ends", edit("|\\s+(?!\\S)|\\s+", "| +(?!\\S)| +"), says="line ends are lost"),
         Mistake("one white space at a time", edit("|\\s+(?!\\S)|\\s+", "|\\s"), says="rule 5 "),
         Mistake("numbers are signs", edit("| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+", "| ?[^\\s\\p{L}]+"), says="a kind of their own"),
+        Mistake("numbers of three digits, as in GPT-4", edit(" ?\\p{N}+", " ?\\p{N}{1,3}"), says="31415926"),
+        Mistake("words of 15 letters", edit(" ?\\p{L}+", " ?\\p{L}{1,15}"), says="antidis"),
+        Mistake("endings only before a border", edit("m|ll|d)", "m|ll|d)\\b"), says="rock'n'roll"),
+        Mistake("endings only behind a letter", edit("'(?:s", "(?<=\\p{L})'(?:s"), says="the words of"),
+        Mistake("one ending too many", edit("m|ll|d)", "m|ll|d|n)"), says="rock'n'roll"),
+        Mistake("OpenAI's pattern in GPT-4's form of line ends", edit("|\\s+(?!\\S)", "|\\s*[\\r\\n]+|\\s+(?!\\S)"), says="rule 5"),
+        Mistake("white space in front of white space", edit("\\s+(?!\\S)", "\\s+(?=\\s)"), says="the words of"),
+        Mistake("marks are letters", edit(" ?\\p{L}+", " ?[\\p{L}\\p{M}]+", "[^\\s\\p{L}\\p{N}]", "[^\\s\\p{L}\\p{M}\\p{N}]"), says="the words of"),
+        Mistake("composed characters", edit("(pattern, text)", "(pattern, __import__('unicodedata').normalize('NFC', text))"), says="the words of"),
+        Mistake("stripped", edit("(pattern, text)", "(pattern, text.strip())"), says="should have 7 items"),
+        Mistake("library's pattern is not at hand", "def pretokenize(text): return regex.findall(r50k_pat_str, text)", says="r50k_pat_str"),
+        Mistake("a generator", "def pretokenize(text): return (match.group() for match in regex.finditer(r\"'(?:s|t|re|ve|m|ll|d)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+\", text))", says="should be list"),
         Mistake("only ASCII letters", edit("\\p{L}+", "[A-Za-z]+"), says="the words of"),
         Mistake("only ASCII digits", edit(" ?\\p{N}+", " ?[0-9]+"), says="the words of"),
         Mistake("endings in capitals too", edit('r"\'(?:s', 'r"(?i)\'(?:s'), says="the words of"),
@@ -140,6 +197,13 @@ COUNT_PAIRS = Exercise(
                         place += 2 if pair[0] == pair[1] == (word[place + 2] if place + 2 < len(word) else None) else 1
                 return counts
         """, says="overlapping pairs count each"),
+        Mistake("empties its input", edit("for word, number in zip(words, times):", "while words:\n        word, number = words.pop(), times.pop()"), says="your input after the call"),
+        Mistake("empties the words", edit("for pair in zip(word, word[1:]):", "while len(word) > 1:\n            pair = word.pop(0), word[0]"), says="your input after the call"),
+        Mistake("the last number stays", edit("counts.get(pair, 0) + number", "number"), says="tiny example"),
+        Mistake("round the corner", edit("word[1:]", "word[1:] + word[:1]"), says="tiny example"),
+        Mistake("one dict for all calls", edit("times: list[int])", "times: list[int], counts={})", "    counts = {}\n", ""), says="should not have the key"),
+        Mistake("zeros for pairs that never occur", edit("counts = {}", "counts = {(a, b): 0 for word in words for a in word for b in word}"), says="should not have the key"),
+        Mistake("a word of one id pairs with itself", edit("zip(word, word[1:])", "zip(word, word[1:] or word)"), says="should not have the key"),
         Mistake("lists of counts", edit("return counts", "return list(counts.items())"), says="should be"),
     ],
     alternatives=[
@@ -150,6 +214,16 @@ COUNT_PAIRS = Exercise(
                     for left, right in zip(words[k][:-1], words[k][1:]):
                         total[left, right] += times[k]
                 return total
+        """),
+        Alternative("each word as often as it occurs", """
+            from itertools import pairwise
+
+            def count_pairs(words, times):
+                counts = Counter()
+                for word, number in zip(words, times):
+                    for _ in range(number):
+                        counts.update(pairwise(word))
+                return counts
         """),
         Alternative("by places", """
             from collections import defaultdict
@@ -217,6 +291,17 @@ MERGE_PAIR = Exercise(
                         k += 1
                 return out
         """, says="must be neighbours"),
+        Mistake("digits as text", """
+            def merge_pair(word, pair, new_id):
+                return [int(token) for token in " ".join(map(str, word)).replace("%d %d" % pair, str(new_id)).split()]
+        """, says="merged in"),
+        Mistake("the same object, not the same number", edit("tuple(word[place:place + 2]) == pair", "place + 1 < len(word) and word[place] is pair[0] and word[place + 1] is pair[1]"), says="merged in"),
+        Mistake("ids are bytes", "def merge_pair(word, pair, new_id): return [new_id if b == 255 else b for b in bytes(word).replace(bytes(pair), b'\\xff')]", says="bytes must be"),
+        Mistake("a fixed id", edit("merged.append(new_id)", "merged.append(300)"), says="merged in"),
+        Mistake("the last pair is left", edit("if tuple", "if place + 2 < len(word) and tuple"), says="merged in"),
+        Mistake("either one of the two", edit("tuple(word[place:place + 2]) == pair", "word[place] == pair[0] or word[place + 1:place + 2] == [pair[1]]"), says="should be"),
+        Mistake("two merges at most", edit("if tuple", "if merged.count(new_id) < 2 and tuple"), says="merged in"),
+        Mistake("a tuple", edit("return merged", "return tuple(merged)"), says="should be list"),
         Mistake("changes its input", """
             def merge_pair(word, pair, new_id):
                 place = 0
@@ -228,6 +313,25 @@ MERGE_PAIR = Exercise(
         """, says="your input after the call"),
     ],
     alternatives=[
+        Alternative("recursion", """
+            def merge_pair(word, pair, new_id):
+                if len(word) < 2:
+                    return list(word)
+                if (word[0], word[1]) == pair:
+                    return [new_id] + merge_pair(word[2:], pair, new_id)
+                return word[:1] + merge_pair(word[1:], pair, new_id)
+        """),
+        Alternative("NumPy integers", """
+            import numpy as np
+
+            def merge_pair(word, pair, new_id):
+                row, merged, place = np.array(word, dtype=np.int64), [], 0
+                while place < len(row):
+                    hit = place + 1 < len(row) and (row[place:place + 2] == pair).all()
+                    merged.append(np.int32(new_id) if hit else row[place])
+                    place += 2 if hit else 1
+                return merged
+        """),
         Alternative("neighbours by index", """
             def merge_pair(word, pair, new_id):
                 out, k = [], 0
@@ -268,9 +372,48 @@ COUNT_CHANGES = Exercise(
                     changes[pair] = -merged.count(new_id)
                 return {key: value for key, value in changes.items() if value}
         """, says="all are gone"),
+        Mistake("changes its input", edit("    merged =", "    old = list(word)\n    word[:] = merge_pair(word, pair, new_id)\n    merged =", "merge_pair(word, pair, new_id)\n    changes", "list(word)\n    changes", "[merged, word]", "[merged, old]"), says="your input after the call"),
+        Mistake("each merge as if it stood alone", """
+            def count_changes(word, pair, new_id):
+                changes, place = Counter(), 0
+                while place < len(word) - 1:
+                    if (word[place], word[place + 1]) == pair:
+                        changes[pair] -= 1
+                        if place:
+                            changes[word[place - 1], word[place]] -= 1
+                            changes[word[place - 1], new_id] += 1
+                        if place + 2 < len(word):
+                            changes[word[place + 1], word[place + 2]] -= 1
+                            changes[new_id, word[place + 2]] += 1
+                        place += 1
+                    place += 1
+                return {key: value for key, value in changes.items() if value}
+        """, says="(4, 4) merged in"),
+        Mistake("a Counter's minus", "def count_changes(word, pair, new_id):\n    new = merge_pair(word, pair, new_id)\n    return Counter(zip(new, new[1:])) - Counter(zip(word, word[1:]))", says="that are gone are missing"),
+        Mistake("each pair once", edit("if change}", "if change}", "{changed: change for", "{changed: max(-1, min(1, change)) for"), says="tiny example"),
+        Mistake("nothing for a word without the pair", edit("    merged =", "    if pair not in zip(word, word[1:]):\n        return None\n    merged ="), says="should be dict"),
         Mistake("returns the word", edit("return {changed: change for changed, change in changes.items() if change}", "return merged"), says="should be dict"),
     ],
     alternatives=[
+        Alternative("only near the merges", """
+            def count_changes(word, pair, new_id):
+                changes, merged, place = Counter(), [], 0
+                while place < len(word):
+                    if tuple(word[place:place + 2]) == pair:
+                        changes[pair] -= 1
+                        if merged:
+                            changes[merged[-1], word[place]] -= 1
+                            changes[merged[-1], new_id] += 1
+                        if place + 2 < len(word):
+                            changes[word[place + 1], word[place + 2]] -= 1
+                            changes[new_id, word[place + 2]] += 1
+                        merged.append(new_id)
+                        place += 2
+                    else:
+                        merged.append(word[place])
+                        place += 1
+                return {key: value for key, value in changes.items() if value}
+        """),
         Alternative("Counter arithmetic", """
             def count_changes(word, pair, new_id):
                 new = merge_pair(list(word), pair, new_id)
@@ -348,10 +491,47 @@ TRAIN = Exercise(
         Mistake("new pairs' words not noted", edit("holders.setdefault(pair, set()).add(number)", "pass"), says="KeyError"),
         Mistake("vocab_size counts merges", plain_training().replace("vocab_size - 256", "vocab_size"), says="six merges"),
         Mistake("stops when every pair is rare", plain_training(stop="max(counts.values(), default=0) < 2"), says="occurs once is worth"),
+        Mistake("each text once", edit("for text in texts", "for text in set(texts)"), says="merges of"),
+        Mistake("texts joined by line ends", edit("for text in texts", "for text in ['\\n'.join(texts)]"), says="merges of"),
+        Mistake("texts joined by spaces", edit("for text in texts", "for text in [' '.join(texts)]"), says="merges of"),
+        Mistake("ties to the lowest sum", plain_training(best="min(counts, key=lambda pair: (-counts[pair], sum(pair), pair))"), says="six merges"),
+        Mistake("ties to the lowest left, then the highest right id", plain_training(best="min(counts, key=lambda pair: (-counts[pair], pair[0], -pair[1]))"), says="merges of"),
+        Mistake("256 ids are refused", edit("vocab_size < 256:", "vocab_size <= 256:"), says="vocab_size should be"),
+        Mistake("one merge too many", edit("vocab_size - 256 and", "vocab_size - 255 and"), says="should have 6 items"),
+        Mistake("small letters only", edit("pretokenize(text)", "pretokenize(text.lower())"), says="merges of"),
+        Mistake("lists of pairs", edit("merges.append(best)", "merges.append(list(best))"), says="six merges"),
+        Mistake("triples", edit("merges.append(best)", "merges.append((*best, new_id))"), says="six merges"),
+        Mistake("the texts are used up", edit("    merges = []", "    texts.clear()\n    merges = []"), says="your texts after the call"),
+        Mistake("ready-made, in a thread", """
+            from concurrent.futures import ThreadPoolExecutor
+            def train_bpe(texts, vocab_size):
+                if vocab_size < 256:
+                    raise ValueError
+                with ThreadPoolExecutor(1) as pool:
+                    return pool.submit(lambda: library_merges(train_library(texts, vocab_size))).result()
+        """, says="write it yourself"),
+        Mistake("the reference's subclass", """
+            from course_lib.reference.tokens import BPETokenizer
+            class Mine(BPETokenizer): pass
+            def train_bpe(texts, vocab_size): return list(Mine.train(texts, vocab_size).merges)
+        """, says="write it yourself"),
         Mistake("ready-made", "def train_bpe(texts, vocab_size): return library_merges(train_library(texts, vocab_size))", says="write it yourself"),
     ],
     alternatives=[
         Alternative("counting everything again", plain_training()),
+        Alternative("recursion, without counting words", """
+            def learn(words, new_id, last):
+                counts = count_pairs(words, [1] * len(words))
+                if new_id == last or not counts:
+                    return []
+                best = min((-count, pair) for pair, count in counts.items())[1]
+                return [best] + learn([merge_pair(word, best, new_id) for word in words], new_id + 1, last)
+
+            def train_bpe(texts, vocab_size):
+                if vocab_size < 256:
+                    raise ValueError("too small")
+                return learn([byte_ids(word) for text in texts for word in pretokenize(text)], 256, vocab_size)
+        """),
         Alternative("with a heap", """
             import heapq
 
@@ -424,6 +604,50 @@ ENCODE = Exercise(
                     ids += word
                 return ids
         """, says="not from left to right"),
+        Mistake("ids of an earlier call", """
+            DONE = {}
+            def encode(text, merges):
+                ids = []
+                for piece in pretokenize(text):
+                    if piece not in DONE:
+                        word = byte_ids(piece)
+                        for k, pair in enumerate(merges):
+                            word = merge_pair(word, pair, 256 + k)
+                        DONE[piece] = word
+                    ids += DONE[piece]
+                return ids
+        """, says="of the call before"),
+        Mistake("most frequent pair first", edit("key=new_ids.get", "key=lambda pair: (-list(zip(word, word[1:])).count(pair), new_ids[pair])"), says="stands most often"),
+        Mistake("merges used up", edit("    done = {}", "    done = {}\n    merges.clear()"), says="should be"),
+        Mistake("each merge once a word", """
+            def encode(text, merges):
+                ids = []
+                for piece in pretokenize(text):
+                    word = byte_ids(piece)
+                    for k, pair in enumerate(merges):
+                        for place in range(len(word) - 1):
+                            if (word[place], word[place + 1]) == pair:
+                                word[place:place + 2] = [256 + k]
+                                break
+                    ids += word
+                return ids
+        """, says="the ids of"),
+        Mistake("each word once", edit("for piece in pretokenize(text) for token", "for piece in dict.fromkeys(pretokenize(text)) for token"), says="the ids of"),
+        Mistake("fewest tokens", """
+            def encode(text, merges):
+                parts = [(k,) for k in range(256)]
+                for left, right in merges:
+                    parts.append(parts[left] + parts[right])
+                known, ids = {part: k for k, part in enumerate(parts)}, []
+                for piece in pretokenize(text):
+                    word, best = tuple(byte_ids(piece)), [[]]
+                    for end in range(1, len(word) + 1):
+                        best.append(min((best[start] + [known[word[start:end]]] for start in range(end) if word[start:end] in known), key=len))
+                    ids += best[-1]
+                return ids
+        """, says="the ids of 'aaa"),
+        Mistake("stripped", edit("set(pretokenize(text))", "set(pretokenize(text.strip()))", "for piece in pretokenize(text) for", "for piece in pretokenize(text.strip()) for"), says="the ids of"),
+        Mistake("a list of lists", edit("[token for piece in pretokenize(text) for token in done[piece]]", "[done[piece] for piece in pretokenize(text)]"), says="should be"),
         Mistake("highest rank first", edit("min(learned", "max(learned"), says="not from left to right"),
         Mistake("ids start at 257", edit("256 + rank", "257 + rank"), says="merge number 0 makes id 256"),
         Mistake("ids are ranks", edit("256 + rank", "rank"), says="first 256 ids are those of the bytes"),
@@ -481,14 +705,14 @@ ENCODE = Exercise(
                 return ids
         """),
     ],
-    same_program={"line 9: set(pretokenize(text)): only its argument": "a word that occurs again is done again, with the same result"},
+    same_program={"line 10: set(pretokenize(text)): only its argument": "a word that occurs again is done again, with the same result"},
 )
 
 DECODE = Exercise(
     mistakes=[
         Mistake("ids are bytes", edit("for byte in BYTE_ORDER", "for byte in range(256)"), says="ids are not bytes"),
         Mistake("right part first", edit("pieces[left] + pieces[right]", "pieces[right] + pieces[left]"), says="after the left part"),
-        Mistake("each id decoded alone", """
+        Mistake("each byte decoded alone", """
             def decode_bytes(ids, merges):
                 pieces = [bytes([byte]) for byte in BYTE_ORDER]
                 for left, right in merges:
@@ -501,6 +725,34 @@ DECODE = Exercise(
                 return "".join(byte.decode("utf-8", "replace") for byte in (bytes([b]) for b in decode_bytes(ids, merges)))
         """, says="join the bytes first"),
         Mistake("Latin-1", edit('"utf-8", errors="replace"', '"latin-1"'), says="one character"),
+        Mistake("each id decoded alone", edit("return decode_bytes(ids, merges).decode(\"utf-8\", errors=\"replace\")", "return ''.join(decode_bytes([token], merges).decode('utf-8', 'replace') for token in ids)"), says="join the bytes of all ids first"),
+        Mistake("question marks", edit('errors="replace")', 'errors="replace").replace("\ufffd", "?")'), says="character is cut"),
+        Mistake("one mark for each run", edit('return decode_bytes(ids, merges).decode("utf-8", errors="replace")', 'return regex.sub("\ufffd+", "\ufffd", decode_bytes(ids, merges).decode("utf-8", errors="replace"))'), says="the text of bytes"),
+        Mistake("stripped", edit('errors="replace")', 'errors="replace").strip()'), says="white space at both ends"),
+        Mistake("byte order mark dropped", edit('"utf-8", errors', '"utf-8-sig", errors'), says="white space at both ends"),
+        Mistake("unknown ids left out", edit("if not all(0 <= token < len(pieces) for token in ids):", "ids = [token for token in ids if 0 <= token < len(pieces)]\n    if False:"), says="unknown id"),
+        Mistake("unknown ids are an IndexError", edit("raise ValueError(f", "raise IndexError(f"), says="should raise ValueError"),
+        Mistake("a bytearray", edit('return b"".join', 'return bytearray().join'), says="should be bytes"),
+        Mistake("the first merges for all calls", """
+            PIECES = []
+            def decode_bytes(ids, merges):
+                if not PIECES:
+                    PIECES.extend(bytes([byte]) for byte in BYTE_ORDER)
+                    for left, right in merges:
+                        PIECES.append(PIECES[left] + PIECES[right])
+                if any(token < 0 or token >= len(PIECES) for token in ids):
+                    raise ValueError("unknown id")
+                return b"".join(PIECES[token] for token in ids)
+
+            def decode(ids, merges):
+                return decode_bytes(ids, merges).decode("utf-8", "replace")
+        """, says="unknown id"),
+        Mistake("the ids are used up", edit('return b"".join(pieces[token] for token in ids)', 'joined = b"".join(pieces[token] for token in ids)\n    ids.clear()\n    return joined'), says="your input after the call"),
+        Mistake("the reference", """
+            from course_lib.reference.tokens import BPETokenizer
+            def decode_bytes(ids, merges): return BPETokenizer(merges).decode_bytes(ids)
+            def decode(ids, merges): return BPETokenizer(merges).decode(ids)
+        """, says="write it yourself"),
         Mistake("strict", edit(', errors="replace"', ""), says="can't decode byte"),
         Mistake("cut characters dropped", edit('errors="replace"', 'errors="ignore"'), says="left out"),
         Mistake("cut characters escaped", edit('errors="replace"', 'errors="backslashreplace"'), says="shows the byte"),
@@ -522,6 +774,37 @@ DECODE = Exercise(
 
             def decode(ids, merges):
                 return str(decode_bytes(ids, merges), "utf-8", "replace")
+        """),
+        Alternative("NumPy", """
+            import numpy as np
+
+            def decode_bytes(ids, merges):
+                row = np.array(ids, dtype=int)
+                if row.size and not (0 <= row.min() and row.max() < 256 + len(merges)):
+                    raise ValueError("unknown id")
+                pieces = [np.array([byte], dtype=np.uint8) for byte in BYTE_ORDER]
+                for left, right in merges:
+                    pieces.append(np.concatenate([pieces[left], pieces[right]]))
+                return np.concatenate([np.zeros(0, np.uint8), *(pieces[token] for token in row)]).tobytes()
+
+            def decode(ids, merges):
+                return bytes.decode(decode_bytes(ids, merges), errors="replace")
+        """),
+        Alternative("with an incremental decoder", """
+            import codecs
+
+            def decode_bytes(ids, merges):
+                pieces = {token: bytes([byte]) for token, byte in enumerate(BYTE_ORDER)}
+                for new_id, (left, right) in enumerate(merges, start=256):
+                    pieces[new_id] = pieces[left] + pieces[right]
+                try:
+                    return b"".join(pieces[token] for token in ids)
+                except KeyError as error:
+                    raise ValueError("unknown id") from error
+
+            def decode(ids, merges):
+                reader = codecs.getincrementaldecoder("utf-8")("replace")
+                return "".join(reader.decode(decode_bytes([token], merges)) for token in ids) + reader.decode(b"", True)
         """),
         Alternative("unfolding the ids", """
             def decode_bytes(ids, merges):

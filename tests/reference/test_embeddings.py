@@ -319,7 +319,26 @@ def test_works_under_compile_and_gradients_flow():
     assert centre.grad.abs().sum() > 0
 
 
+def test_half_precision_tables_do_not_overflow():
+    counts = torch.full((300, 300), 2.0, dtype=torch.float16)
+    counts[0, 0] = 40
+    wide = E.pmi(counts.float())
+    assert torch.isfinite(E.pmi(counts)).all() and torch.allclose(E.pmi(counts).float(), wide, atol=2e-3)
+    assert E.noise_distribution(torch.tensor([10.0, 2.0]), 1e6).tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("options", [{"threshold": 1e-30, "epochs": 2}, {"window": 10**12}, {}])
+@pytest.mark.parametrize("sentences", [[[0, 1, 2], [], [2, 1]], [[1]], [[0], [2]]])
+def test_training_on_next_to_nothing(options, sentences):
+    """Subsampling may leave no token, sentences may be empty or of one word: vectors stay finite."""
+    start = E.SkipGram(3, 4, torch.Generator().manual_seed(0))
+    model = E.train_skipgram(E.SkipGram(3, 4, torch.Generator().manual_seed(0)), sentences, **{"window": 2, "epochs": 1, **options})
+    pairs = "threshold" not in options and any(len(sentence) > 1 for sentence in sentences)
+    assert torch.isfinite(model.dot_products()).all() and torch.equal(model.centre, start.centre) == (not pairs)
+
+
 NAN = torch.tensor([[1.0, float("nan")]])
+THREE = [[0, 1], [2]]
 
 
 @pytest.mark.parametrize(
@@ -328,6 +347,39 @@ NAN = torch.tensor([[1.0, float("nan")]])
         (lambda: E.ppmi(torch.ones(3)), "counts: expected a floating-point tensor"),
         (lambda: E.ppmi(torch.ones(2, 2, dtype=torch.int64)), "counts: expected a floating-point tensor"),
         (lambda: E.ppmi([[1.0]]), "counts: expected a floating-point tensor"),
+        (lambda: E.pmi(torch.eye(3).to_sparse()), "counts: expected a floating-point tensor"),
+        (lambda: E.pmi(torch.tensor([[3e38, 3e38]])), "counts: expected a sum"),
+        (lambda: E.cooccurrence_counts(None, 3, 2), "sentences: expected"),
+        (lambda: E.cooccurrence_counts([1, 2], 3, 2), "sentences: expected"),
+        (lambda: E.cooccurrence_counts([[0, None]], 3, 2), "sentences: expected"),
+        (lambda: E.cooccurrence_counts({0: [1]}, 3, 2), "sentences: expected"),
+        (lambda: E.cooccurrence_counts([[], []], 3, 2), "sentences: expected"),
+        (lambda: E.cooccurrence_counts((s for s in THREE), 3, 2), "sentences: expected"),
+        (lambda: E.cooccurrence_counts(THREE, 10**10, 2), "vocab_size: expected"),
+        (lambda: E.keep_probabilities(torch.tensor([1.0, math.inf]), 0.1), "counts: expected"),
+        (lambda: E.keep_probabilities(torch.tensor([1j]), 0.1), "counts: expected"),
+        (lambda: E.noise_distribution(torch.tensor([1.0, math.nan])), "counts: expected"),
+        (lambda: E.skipgram_pairs(THREE, 3, 1, 0.1, 5), "generator: expected"),
+        (lambda: E.SkipGram(3, 3, 0), "generator: expected"),
+        (lambda: E.train_skipgram(E.SkipGram(3, 3), THREE, generator=3), "generator: expected"),
+        (lambda: E.train_skipgram(None, THREE), "model: expected a SkipGram"),
+        (lambda: E.train_skipgram(E.SkipGram(3, 3), THREE, epochs=0), "epochs: expected"),
+        (lambda: E.train_skipgram(E.SkipGram(3, 3), [[], []]), "sentences: expected"),
+        (lambda: E.optimal_dot_products(torch.ones(2, 2), 5, [0.5, 0.5]), "noise: expected"),
+        (lambda: E.skipgram_gradients(randn(1, 2, 3), randn(1, 4, 3), randn(1, 2, 5), randn(3, 3), 5.0), "mask: expected"),
+        (lambda: E.negative_sampling_loss(randn(2, 3), randn(2, 3), randn(4, 3).float()), "negative: expected torch.float64"),
+        (lambda: E.negative_sampling_loss(randn(2, 3), randn(2, 3), randn(4, 3).to("meta")), "negative: expected .* on cpu"),
+        (lambda: E.cosine_similarity(randn(2, 3), randn(2, 3).float()), "right: expected torch.float64"),
+        (lambda: E.weat_effect_size(randn(2, 3), randn(2, 3), randn(1, 3).float(), randn(1, 3)), "a: expected torch.float64"),
+        (lambda: E.nearest(randn(4, 3), randn(3), 1, 2), "exclude: expected"),
+        (lambda: E.nearest(randn(4, 3), randn(3), 1, None), "exclude: expected"),
+        (lambda: E.nearest(randn(4, 3), randn(3), 1, [1.7]), "exclude: expected"),
+        (lambda: E.nearest(randn(4, 3), torch.tensor([1j, 2, 3]), 1), "query: expected"),
+        (lambda: E.nearest(randn(4, 3), torch.tensor([math.nan, 2, 3]), 1), "query: expected"),
+        (lambda: E.nearest(randn(4, 3), randn(3).to("meta"), 1), "query: expected"),
+        (lambda: E.WordVectors(None, randn(2, 3)), "words: expected"),
+        (lambda: E.WordVectors([["a"], ["b"]], randn(2, 3)), "words: expected strings"),
+        (lambda: E.WordVectors(["a", "b"], randn(2, 3))[["a"]], "word: expected"),
         (lambda: E.ppmi(NAN), "counts: expected finite"),
         (lambda: E.ppmi(-torch.ones(2, 2)), "counts: expected no negative"),
         (lambda: E.ppmi(torch.zeros(2, 2)), "counts: expected at least one"),
@@ -338,7 +390,7 @@ NAN = torch.tensor([[1.0, float("nan")]])
         (lambda: E.svd_vectors(randn(4, 3), 2, -1), "power: expected"),
         (lambda: E.cooccurrence_counts([], 3, 1), "sentences: expected"),
         (lambda: E.cooccurrence_counts([[]], 3, 1), "sentences: expected"),
-        (lambda: E.cooccurrence_counts([["a", "b"]], 3, 1), "sentences: expected lists of integer ids"),
+        (lambda: E.cooccurrence_counts([["a", "b"]], 3, 1), "sentences: expected a sequence of lists of integer ids"),
         (lambda: E.cooccurrence_counts("text", 3, 1), "sentences: expected"),
         (lambda: E.cooccurrence_counts([[0, 3]], 3, 1), "ids from 0 to 2"),
         (lambda: E.cooccurrence_counts([[0, -1]], 3, 1), "ids from 0 to 2"),

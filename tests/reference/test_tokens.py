@@ -405,6 +405,9 @@ def test_stream_names_bad_chunks(tokenizer, chunks, message):
     ((["a"], -1), "vocab_size: .*got -1"),
     ((["a"], 300.0), "vocab_size: .*got 300.0"),
     ((["a"], "300"), "vocab_size: .*got '300'"),
+    ((["a"], True), "vocab_size: .*got True"),
+    ((["a"], None), "vocab_size: .*got None"),
+    ((["a"], torch.tensor(300.0)), "vocab_size: .*got tensor"),
     ((["a"], 300, END), "special_tokens: expected several strings.*got str"),
     ((["a"], 300, [""]), "special_tokens: expected at least one character"),
     ((["a"], 300, ["<a b>"]), "special_tokens: .*no white space, got '<a b>'"),
@@ -422,10 +425,21 @@ def test_train_names_bad_arguments(arguments, message):
     ([(0, 1), (256, 0), (1, 0), (0, 258)], "number 3.*another id already is"),
     ([(0, 1, 2)], "got .0, 1, 2. as number 0"),
     ([5], "got 5 as number 0"),
+    (None, "got NoneType"),
+    ("ab", "got str"),
+    ([(0.0, 1)], "got .0.0, 1. as number 0"),
+    ([(True, 0)], "got .True, 0. as number 0"),
+    ([({}, 1)], "as number 0"),
 ])
 def test_constructor_names_bad_merges(merges, message):
     with pytest.raises(ValueError, match=f"merges: .*{message}"):
         BPETokenizer(merges)
+
+
+def test_any_kind_of_integer_and_of_pair_will_do():
+    assert BPETokenizer([[np.int64(0), 1], np.array([256, 2])]).merges == ((0, 1), (256, 2))
+    assert type(BPETokenizer([(np.int64(0), 1)]).merges[0][0]) is int
+    assert BPETokenizer.train(["abab"], np.int64(257)).merges == BPETokenizer.train(["abab"], 257).merges
 
 
 def test_special_token_that_tokenizers_cannot_hold():
@@ -462,6 +476,34 @@ def test_a_failed_save_keeps_the_old_file(tokenizer, tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["tokenizer.json"]
 
 
+def test_a_save_through_a_link_writes_the_file_and_keeps_the_link(tokenizer, tmp_path):
+    (tmp_path / "file.json").write_text("old")
+    (tmp_path / "link.json").symlink_to(tmp_path / "file.json")
+    tokenizer.save(tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink() and BPETokenizer.load(tmp_path / "file.json").merges == tokenizer.merges
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_file_is_not_replaced(tokenizer, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(ValueError, match="path: .*no file"):
+            tokenizer.save(path)
+    assert (tmp_path / "pipe").is_fifo() and tmp_path.is_dir()
+
+
+@pytest.mark.parametrize("path", [None, 3, "", b"a"])
+def test_what_is_no_path(tokenizer, path):
+    for call in (tokenizer.save, BPETokenizer.load):
+        with pytest.raises(ValueError, match="path: expected the name of a file"):
+            call(path)
+
+
+def test_load_of_a_folder(tmp_path):
+    with pytest.raises(ValueError, match="path: .* is a folder"):
+        BPETokenizer.load(tmp_path)
+
+
 def test_save_into_a_missing_folder(tokenizer, tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no folder .*absent to write a.json into"):
         tokenizer.save(tmp_path / "absent" / "a.json")
@@ -482,7 +524,7 @@ def test_load_of_a_good_file(tmp_path):
 
 
 @pytest.mark.parametrize("content", [
-    b"", b"\xff\xfe\x00", b"{", b"[]", b"null", b"3",
+    b"", b"\xff\xfe\x00", b"{", b"[]", b"null", b"3", b"[" * 100_000,
     json.dumps(GOOD).encode()[:-9],
     *(json.dumps(GOOD | change).encode() for change in (
         {"format": "other"}, {"version": 2}, {"merges": None}, {"merges": ["ab"]}, {"merges": ["a b c"]},

@@ -68,6 +68,8 @@ def test_one_option_and_impossible_options():
 def test_names_the_worst_option():
     with pytest.raises(CheckFailed, match=r"1 was drawn with frequency 0.500, but its probability is 0.100"):
         expect_distribution([0, 1] * 500, [0.9, 0.1], what="it")
+    with pytest.raises(CheckFailed, match=r"2 was drawn with frequency 0.500, but its probability is 0.100"):
+        expect_distribution([1, 2] * 500, [0.0, 0.9, 0.1], what="it")
 
 
 @pytest.mark.parametrize("samples", [
@@ -85,5 +87,8 @@ def test_refuses_what_is_no_distribution(probabilities):
 
 
 def test_asks_its_author_for_enough_samples():
-    with pytest.raises(ValueError, match="at least 5 expected"):
+    with pytest.raises(ValueError, match="at least 5 expected .* 0.4"):
         expect_distribution([0, 1] * 20, [0.01, 0.99], what="it")
+    expect_distribution([0, 1, 1, 1] * 5, [0.25, 0.75], what="it")  # 5 are expected of the first
+    with pytest.raises(ValueError, match="at least 5 expected"):
+        expect_distribution([0, 1, 1, 1] * 4 + [1, 1, 1], [0.25, 0.75], what="it")

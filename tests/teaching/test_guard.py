@@ -1,9 +1,12 @@
 """write_it_yourself: a ready-made function is seen under every name, and everything is as before afterwards."""
 
+import codecs
 import collections
 import math
 import re
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -138,3 +141,36 @@ def test_a_profile_function_of_somebody_else_comes_back_and_is_told():
 def test_a_name_that_would_forbid_nothing_is_refused(name):
     with pytest.raises(ValueError, match="torch has no"), write_it_yourself(name):
         pass
+
+
+class Word(str):
+    pass
+
+
+@pytest.mark.parametrize("call", [
+    lambda: bytes("é", "utf-8"), lambda: bytes(source="é", encoding="utf-8"), lambda: bytearray("é", "utf-8"), lambda: list(map(bytes, ["é"], ["utf-8"])),
+    lambda: Word("é").encode(), lambda: codecs.encode("é", "utf-8"), lambda: codecs.getencoder("utf-8")("é"),
+    lambda: codecs.getincrementalencoder("utf-8")().encode("é"),
+])
+def test_encoders_of_a_text(call):
+    with pytest.raises(CheckFailed, match="write it yourself"):
+        with write_it_yourself("str.encode", "bytes", "bytearray", "codecs.encode", "codecs.utf_8_encode"):
+            call()
+
+
+def test_bytes_that_encode_nothing_run_and_the_names_come_back():
+    with write_it_yourself("bytes", "bytearray"):
+        held = bytearray(b"a")
+        held += bytes([98])
+        assert isinstance(held, bytearray) and isinstance(b"", bytes) and not isinstance("", bytes)
+        assert bytes.fromhex("6162") == bytes(held) == b"ab" and bytes(3) == bytes() + b"\0\0\0" and type(bytes(held)) is type(b"")
+    assert bytes is type(b"") and "bytes" not in globals() and "bytearray" not in globals()
+
+
+def test_another_thread_is_watched_too():
+    before = threading.getprofile()
+    with pytest.raises(CheckFailed, match="write it yourself"), write_it_yourself("math.log"):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(math.log, 2).exception()
+            pool.submit(lambda: math.log(2)).exception()
+    assert threading.getprofile() is before

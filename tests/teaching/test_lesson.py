@@ -98,3 +98,9 @@ def test_every_public_name_is_there():
         assert callable(getattr(course_lib.teaching, name)) or name == "COLOURS"
     with pytest.raises(AttributeError, match="has no 'nothing'"):
         course_lib.teaching.nothing
+
+
+@pytest.mark.parametrize("seed", [None, "1", 1.5, -1, True, 2**32])
+def test_a_bad_seed_is_named(seed):
+    with pytest.raises(ValueError, match="seed should be a whole number from 0"):
+        begin_lesson(seed)

@@ -106,3 +106,11 @@ def test_a_key_that_nobody_could_answer_is_refused(key):
 def test_a_damaged_seal_says_so(damage):
     with pytest.raises(ValueError, match="damaged"):
         check_quiz({1: "b"}, sealed=damage(seal(KEY)))
+
+
+def test_one_changed_byte_is_no_wrong_answer():
+    options = json.loads(seal(KEY))["1"]
+    changed = bytearray(base64.b64decode(options["b"]))
+    changed[0] ^= 2  # the verdict, which is 0 or 1
+    with pytest.raises(ValueError, match="damaged"):
+        check_quiz({1: "b"}, sealed=json.dumps({"1": {**options, "b": base64.b64encode(changed).decode()}}))
