@@ -6,10 +6,10 @@ CANDIDATES := python3 python3.13 python3.12 python3.11 python
 PYTHON ?= $(shell for p in $(CANDIDATES); do if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; exit; fi; done; echo python3)
 COURSE = $(PYTHON) course_lib/bootstrap.py
 
-.PHONY: help setup lab lessons grade bundle test test-fast bench edit notebook clean
+.PHONY: help setup lab lessons grade report bundle test test-fast test-browser bench edit notebook clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## create the environment and install the course, nothing more
 	@$(COURSE) setup
@@ -23,6 +23,9 @@ lessons: ## generate lessons/ from solutions/; CHECK=1 only compares, and fails 
 grade: ## grade a class: LESSON=01-tokens EXPORT=folder-or-zip; without EXPORT a demo class
 	@$(COURSE) grade $(or $(LESSON),00-start-here) $(if $(EXPORT),--export "$(EXPORT)") $(if $(DUE),--due "$(DUE)")
 
+report: ## write the page about a graded class into report/: LESSON=01-tokens
+	@$(COURSE) report $(or $(LESSON),00-start-here) $(if $(TO),--to "$(TO)")
+
 bundle: ## write the zip that a class receives, into dist/
 	@$(COURSE) bundle
 
@@ -31,6 +34,9 @@ test: ## everything: unit tests, grader banks, structure rules, all solution not
 
 test-fast: ## the quick part of the tests, in under 3 minutes
 	@$(COURSE) test-fast
+
+test-browser: ## JupyterLab, Assignment List and formgrader in Chromium; pictures in build/browser
+	@$(COURSE) test-browser
 
 bench: ## the side-by-side speed measurements
 	@$(COURSE) bench

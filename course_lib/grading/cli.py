@@ -24,6 +24,9 @@ def main(arguments: list[str] | None = None) -> int:
         if not any(Path(name).is_dir() for name in ("lessons", "solutions")):
             raise FileNotFoundError(f"{Path.cwd()} is not the course's folder: there is neither lessons/ nor solutions/ in it")
         return options.run(options)
+    except KeyboardInterrupt:
+        print("\ncourse: stopped. What is done is kept: the same command goes on from here.", file=sys.stderr)
+        return 130
     except (OSError, ValueError, RuntimeError) as error:
         print(f"course: {error}", file=sys.stderr)
         return 1
@@ -43,12 +46,20 @@ def _add_commands(commands) -> None:
     grade.add_argument("lesson", metavar="LESSON", help="for example 01-tokens")
     grade.add_argument("--export", type=Path, help="what the learning platform exported; without it a demo class is graded")
     grade.add_argument("--due", help='when it was due, for example "2026-11-08 18:00 UTC"')
+    report = _add(commands, "report", _report, "write a page about how a class did in a lesson")
+    report.add_argument("lesson", metavar="LESSON")
+    report.add_argument("--to", type=Path, help="the file to write; report/LESSON.html if it is not given")
+    grade.add_argument("--workers", type=int, default=os.cpu_count(), help="judges at once on this machine; one a core if it is not given")
+    grade.add_argument("--scheduler", help="address of a Dask scheduler, for example tcp://10.0.0.5:8786: its workers judge")
+    grade.add_argument("--unprotected", action="store_true", help="grade although students' code could do harm on this machine: see `course doctor`")
+    _add(commands, "doctor", _doctor, "say which protections against students' code this machine has, and try them")
     bundle = _add(commands, "bundle", _bundle, "write the zip that a class receives")
     bundle.add_argument("--to", type=Path, default=Path("dist") / "course.zip")
     _add(commands, "map", _map, "draw the course map of the README").add_argument("--to", type=Path, default=Path(".github/course-map.png"))
     _add(commands, "bench", _bench, "run the speed measurements")
     _add(commands, "test", _test, "run all tests")
     _add(commands, "test-fast", _test_fast, "run the quick tests")
+    _add(commands, "test-browser", _test_browser, "drive JupyterLab, the Assignment List and the formgrader in Chromium; pictures in build/browser")
 
 
 def _add(commands, name: str, run, words: str) -> argparse.ArgumentParser:
@@ -125,13 +136,15 @@ def _notebook(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    from course_lib.grading.cycle import grade, table
+    from course_lib.grading.cycle import Means, grade, table
 
     _require_sources([options.lesson])
+    if options.workers < 1:
+        raise ValueError(f"--workers should be at least 1, but it is {options.workers}")
     root, export, due = Path.cwd(), options.export, options.due
     if export is None:
         (root, export), due = _make_demo_class(options.lesson), DEMO_DUE
-    scores = grade(root, options.lesson, export, due)
+    scores = grade(root, options.lesson, export, due, Means(options.workers, options.scheduler, options.unprotected))
     print(f"\n{table(scores)}\n\nScores: {root / 'grades.csv'}\nFeedback: {root / 'feedback'}")
     return 0
 
@@ -146,6 +159,29 @@ def _make_demo_class(lesson: str) -> tuple[Path, Path]:
     print(f"$ python -m tests.graders.demo_class {lesson} {export}", flush=True)
     subprocess.run([sys.executable, "-m", "tests.graders.demo_class", lesson, str(export)], check=True)
     return DEMO_FOLDER, export
+
+
+def _report(options: argparse.Namespace) -> int:
+    from course_lib.grading.report import write_report
+
+    _require_sources([options.lesson])
+    root = Path.cwd()
+    if not (root / "gradebook.db").exists() and (DEMO_FOLDER / "gradebook.db").exists():
+        root = DEMO_FOLDER
+        print("No class was graded here; this is the report on the demo class.")
+    target = options.to or Path("report") / f"{options.lesson}.html"
+    submissions = write_report(root, options.lesson, target)
+    print(f"{target}: {submissions} submissions, {target.stat().st_size / 1e3:.0f} kB")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from course_lib.grading.doctor import examine
+
+    lines, safe = examine()
+    print("\n".join(lines))
+    print(f"\n{'Grading is protected here.' if safe else 'Grading is not protected here: `course grade` stops unless it is told --unprotected.'}")
+    return 0 if safe else 1
 
 
 def _bundle(options: argparse.Namespace) -> int:
@@ -177,6 +213,11 @@ def _test(options: argparse.Namespace) -> int:
 
 def _test_fast(options: argparse.Namespace) -> int:
     return _pytest("-m", "not slow", "tests")
+
+
+def _test_browser(options: argparse.Namespace) -> int:
+    # One after the other: each has a browser and two JupyterLabs.
+    return _pytest("-n", "0", "tests/browser")
 
 
 def _pytest(*arguments: str) -> int:

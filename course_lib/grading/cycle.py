@@ -1,5 +1,6 @@
 """`course grade`: the instructor's cycle with stock nbgrader commands, and the table of scores."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,11 @@ from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
+
+from course_lib.grading import sandbox
+from course_lib.grading.classroom import Classroom
+from course_lib.grading.collect import unpack_export
+from course_lib.grading.store import only_one
 
 
 @dataclass(frozen=True)
@@ -26,8 +32,19 @@ class Score:
         return sum(self.points.values())
 
 
-def grade(root: Path, lesson: str, export: Path, due: str | None = None) -> list[Score]:
+@dataclass(frozen=True)
+class Means:
+    """What grading may use: judges at once on this machine, or a Dask cluster; and whether unprotected if it must be."""
+
+    workers: int = os.cpu_count() or 1
+    scheduler: str | None = None
+    unprotected: bool = False
+
+
+def grade(root: Path, lesson: str, export: Path, due: str | None = None, means: Means = Means()) -> list[Score]:
     """Generate, collect, autograde and give feedback in the course folder `root`; also writes `grades.csv` there.
+
+    Stopped at any point and called again, it goes on where it was.
 
     Parameters
     ----------
@@ -35,29 +52,16 @@ def grade(root: Path, lesson: str, export: Path, due: str | None = None) -> list
     due: when the lesson was due, for example "2026-11-08 18:00 UTC"; kept in the gradebook.
 
     Raises FileNotFoundError for a missing lesson or export, ValueError for an export without a submission, RuntimeError if an nbgrader command fails as a whole. One
-    submission that cannot be read or run stops nobody.
+    submission that cannot be read or run stops nobody. `sandbox.Unprotected` where students' code could do harm here, `store.Busy` where another
+    run is at work in `root`.
     """
     if not (root / "solutions" / lesson / f"{lesson}.ipynb").exists():
         raise FileNotFoundError(f"there is no lesson {lesson!r} in {root / 'solutions'}")
     if not export.exists():
         raise FileNotFoundError(f"there is no file or folder {export}")
-    # Before nbgrader clears any folder: the export may lie inside one of them.
-    archive = root / "downloaded" / lesson / "archive"
-    shutil.rmtree(root / "downloaded" / lesson, ignore_errors=True)
-    archive.mkdir(parents=True)
-    if export.is_dir():
-        shutil.copytree(export, archive, dirs_exist_ok=True)
-    else:
-        shutil.copy2(export, archive)
-    _nbgrader(root, "generate_assignment", lesson, "--force")
-    if due:
-        _nbgrader(root, "db", "assignment", "add", lesson, f"--duedate={due}")
-    _nbgrader(root, "zip_collect", lesson, "--force")
-    if not list((root / "submitted").glob(f"*/{lesson}/{lesson}.ipynb")):
-        raise ValueError(f"no notebook of {lesson} was found in {export}: a file's name or folder must tell the student, see README.md")
-    _nbgrader(root, "autograde", lesson)
-    _nbgrader(root, "generate_feedback", lesson, "--force")
-    _nbgrader(root, "export", "--to", "grades.csv")
+    sandbox.require(means.unprotected)
+    with only_one(root):
+        _grade(root, lesson, export, due, means)
     return read_scores(root, lesson)
 
 
@@ -85,6 +89,25 @@ def table(scores: list[Score]) -> str:
     ]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in [head, *rows])
+
+
+def _grade(root: Path, lesson: str, export: Path, due: str | None, means: Means) -> None:
+    # Before nbgrader clears any folder: the export may lie inside one of them.
+    archive = root / "downloaded" / lesson / "archive"
+    shutil.rmtree(root / "downloaded" / lesson, ignore_errors=True)
+    archive.mkdir(parents=True)
+    for sentence in unpack_export(export, archive):
+        print(f"  {sentence}")
+    _nbgrader(root, "generate_assignment", lesson, "--force")
+    if due:
+        _nbgrader(root, "db", "assignment", "add", lesson, f"--duedate={due}")
+    _nbgrader(root, "zip_collect", lesson, "--force")
+    if not list((root / "submitted").glob(f"*/{lesson}/{lesson}.ipynb")):
+        raise ValueError(f"no notebook of {lesson} was found in {export}: a file's name or folder must tell the student, see README.md")
+    Classroom(root, lesson, means.unprotected).judge(means.workers, means.scheduler)
+    _nbgrader(root, "autograde", lesson, *(["--JudgeSubmission.unprotected=True"] if means.unprotected else []))
+    _nbgrader(root, "generate_feedback", lesson, "--force")
+    _nbgrader(root, "export", "--to", "grades.csv")
 
 
 def _nbgrader(root: Path, *arguments: str) -> None:

@@ -1,15 +1,14 @@
 """What the course plugs into stock nbgrader; `nbgrader_config.py` calls `configure`."""
 
-from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
-from nbgrader.preprocessors import ComputeChecksums, Execute
+from nbgrader.converters import Autograde, GenerateAssignment
+from nbgrader.preprocessors import ComputeChecksums, Execute, SaveAutoGrades
 from traitlets.config import Config
 
-from course_lib.grading.collect import PlatformCollector
-from course_lib.grading.feedback import HideTests
+from course_lib.grading.collect import PlatformCollector, PlatformExtractor
+from course_lib.grading.feedback import configure_feedback
 from course_lib.grading.release import STUB, CheckMarkers, CleanMetadata, ReleaseDraft, SealQuiz
-from course_lib.grading.submission import ExecuteSubmission, RepairSubmission, ShowReport, SubmissionExporter, TrustOutputs
-
-EXPERIMENT = "experiment"
+from course_lib.grading.repair import RepairSubmission, ShowReport
+from course_lib.grading.submission import JudgeSubmission, ResumingExporter, SaveGradesAtOnce, TrustOutputs
 
 
 def configure(config: Config) -> None:
@@ -17,15 +16,14 @@ def configure(config: Config) -> None:
     config.ClearSolutions.code_stub = {"python": STUB}
     config.GenerateAssignment.preprocessors = _release_steps()
     config.ZipCollectApp.collector_plugin = PlatformCollector
+    config.ZipCollectApp.extractor_plugin = PlatformExtractor
     # Sources hold the key of the quiz and the hidden tests; nothing beside a notebook is released by accident.
     config.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.db"]
 
-    config.Autograde.exporter_class = SubmissionExporter
+    config.Autograde.exporter_class = ResumingExporter
     config.Autograde.sanitize_preprocessors = [RepairSubmission, *_defaults(Autograde, "sanitize_preprocessors")]
     config.Autograde.autograde_preprocessors = _autograde_steps()
-    config.ExecuteSubmission.skip_cells_with_tag = EXPERIMENT
-    config.ExecuteSubmission.timeout = 60
-    config.GenerateFeedback.preprocessors = [HideTests, *_defaults(GenerateFeedback, "preprocessors")]
+    configure_feedback(config)
 
 
 def _defaults(converter: type, name: str) -> list:
@@ -41,4 +39,5 @@ def _release_steps() -> list:
 def _autograde_steps() -> list:
     steps = _defaults(Autograde, "autograde_preprocessors")
     after = steps.index(Execute) + 1
-    return [ExecuteSubmission, TrustOutputs, ShowReport, *steps[after:]]
+    rest = [SaveGradesAtOnce if step is SaveAutoGrades else step for step in steps[after:]]
+    return [JudgeSubmission, TrustOutputs, ShowReport, *rest]

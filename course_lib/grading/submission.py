@@ -1,126 +1,109 @@
-"""A submission on its way to a mark: read whatever came, repaired where that is unambiguous, judged by what ran.
+"""A submission is judged: what nbgrader would do by running it in a kernel, done by the judge, with the same outcome."""
 
-Each thing that was put right is a sentence in the notebook's metadata (`course.report`), which the table of
-`course grade` shows to the instructor, and the top of the feedback to the student.
-"""
-
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import nbformat
-from nbclient.exceptions import DeadKernelError
-from nbconvert.exporters import NotebookExporter
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
+from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import Execute, NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from nbgrader.utils import is_grade
+from traitlets import Bool, Float, Int
+
+from course_lib.grading import sandbox
+from course_lib.grading.engine import Engine, Task, make_task, read_files
+from course_lib.grading.judge import Verdict
+from course_lib.grading.limits import Limits
+from course_lib.grading.repair import SubmissionExporter, report
+from course_lib.grading.store import Busy, VerdictStore, only_one
 
 Result = tuple[NotebookNode, ResourcesDict]
 
 
-def report(notebook: NotebookNode, sentence: str) -> None:
-    """Note for instructor and student what was found or put right."""
-    notebook.metadata.setdefault("course", {}).setdefault("report", []).append(sentence)
+class ResumingExporter(SubmissionExporter):
+    """Before `nbgrader autograde` begins: what an earlier run left unfinished is taken away, so that it is graded again."""
 
-
-def read_notebook(path: Path) -> NotebookNode:
-    """Read a notebook of any format from 3 on; raises ValueError that says in a few words why it cannot be read."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        if not text.strip():
-            raise ValueError("it is empty")
-        if not isinstance(json.loads(text), dict):
-            raise ValueError("it is JSON, but no notebook")
-        _, notebook = nbformat.validator.normalize(nbformat.reads(text, as_version=4))
-        nbformat.validate(notebook)
-        return notebook
-    except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON from line {error.lineno} on") from None
-    except UnicodeDecodeError:
-        raise ValueError("it is not text") from None
-    except (OSError, nbformat.ValidationError, nbformat.reader.NotJSONError) as error:
-        raise ValueError(_first_line(error)) from None
-    except (KeyError, TypeError, AttributeError):
-        # What nbformat raises for JSON that has a notebook's keys and something else in them.
-        raise ValueError("it is JSON, but no notebook") from None
-
-
-class SubmissionExporter(NotebookExporter):
-    """Reads any file; one that is no notebook becomes a notebook that says so, in which nothing is solved."""
+    def __init__(self, parent=None, **kwargs):
+        super().__init__(parent=parent, **kwargs)
+        course = parent.coursedir
+        self.root = Path(course.root)
+        try:
+            sandbox.require(self.config.JudgeSubmission.get("unprotected", False))
+            with only_one(self.root):
+                for student in unfinished(course, course.assignment_id):
+                    self.log.info("Grading %s again: it was not finished, or something has changed since", student)
+                    shutil.rmtree(course.format_path(course.autograded_directory, student, course.assignment_id))
+        except (sandbox.Unprotected, Busy) as problem:
+            self.log.error("%s", problem)
+            raise NbGraderException(str(problem)) from None
 
     def from_filename(self, filename: str, resources: dict | None = None, **kw) -> Result:
-        try:
-            notebook = read_notebook(Path(filename))
-        except ValueError as error:
-            self.log.warning("%s cannot be read as a notebook: %s", filename, error)
-            notebook = nbformat.v4.new_notebook()
-            report(notebook, f"The file handed in cannot be read as a notebook: {error}. Please hand in the .ipynb file again.")
-        return self.from_notebook_node(notebook, resources=resources, **kw)
+        # For each submission alone: the formgrader's server, which lives for days, must not hold the folder.
+        with only_one(self.root):
+            return super().from_filename(filename, resources=resources, **kw)
 
 
-class RepairSubmission(NbGraderPreprocessor):
-    """Put back what belongs to the course: missing, duplicated and retyped graded cells, their points, locks and tags.
+class JudgeSubmission(NbGraderPreprocessor):
+    """Puts into each cell the outputs that the judge reached, or has reached before for the same submission."""
 
-    The student's own cells stay as they are. What each graded cell must be is read from the source notebook.
-    """
+    unprotected = Bool(False, help="Judge even where students' code could reach the instructor's files or the network").tag(config=True)
+    cell_seconds = Float(60, help="The time that a cell may take").tag(config=True)
+    notebook_seconds = Float(300, help="The time that a submission may take").tag(config=True)
+    memory_gigabytes = Float(3, help="The memory that a submission may use beyond the libraries'").tag(config=True)
+    processes = Int(64, help="How many processes and threads a submission may have").tag(config=True)
 
-    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> Result:
-        source = _source_notebook(self._course(), resources)
-        wanted = {cell.metadata.nbgrader.grade_id: cell for cell in source.cells if "nbgrader" in cell.metadata}
-        _drop_duplicates(nb, wanted)
-        for cell in nb.cells:
-            _restore(nb, cell, wanted)
-        self._add_missing(nb, wanted, resources)
-        for sentence in nb.metadata.get("course", {}).get("report", []):
-            self.log.warning("%s: %s", resources["nbgrader"]["student"], sentence)
-        return nb, resources
-
-    def _course(self) -> CourseDirectory:
-        return CourseDirectory(config=self.config)
-
-    def _add_missing(self, nb: NotebookNode, wanted: dict, resources: ResourcesDict) -> None:
-        """Insert each missing cell as late as its order allows, so that it runs after the student's code."""
-        place = len(nb.cells)
-        readable = bool(nb.cells)
-        for grade_id in reversed(wanted):
-            found = [number for number, cell in enumerate(nb.cells) if _grade_id(cell) == grade_id]
-            if found:
-                place = found[0]
-                continue
-            nb.cells.insert(place, _released_cell(wanted[grade_id], resources))
-            if readable:
-                report(nb, f"The cell {grade_id} was missing and was put back.")
-
-
-class ExecuteSubmission(Execute):
-    """Runs the cells; a graded cell that did not come to an end is an error, never nbgrader's silent full marks."""
-
-    def preprocess(self, nb: NotebookNode, resources: ResourcesDict | None = None, km=None) -> Result:
-        self.finished: set[int] = set()
-        try:
-            nb, resources = super().preprocess(nb, resources, km)
-        except DeadKernelError:
-            report(nb, "The Python process died while this notebook ran: a cell ended it, or it ran out of memory.")
-        for cell in nb.cells:
-            if is_grade(cell) and cell.cell_type == "code" and id(cell) not in self.finished:
-                cell.outputs = [_error("NotRun", "This cell was not run to its end: the Python process was no longer there.")]
-        return nb, resources
-
-    def on_cell_executed(self, **kwargs) -> None:
-        super().on_cell_executed(**kwargs)
-        self.finished.add(id(kwargs["cell"]))
-
-
-class ShowReport(NbGraderPreprocessor):
-    """Put what was found and put right at the top of the notebook, where the student's feedback begins."""
+    _engines: dict[Path, Engine] = {}
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> Result:
-        sentences = nb.metadata.get("course", {}).get("report", [])
-        if sentences:
-            text = "**About the file that you handed in**\n\n" + "\n".join(f"- {sentence}" for sentence in sentences)
-            nb.cells.insert(0, nbformat.v4.new_markdown_cell(text))
+        course = CourseDirectory(config=self.config)
+        names = resources["nbgrader"]
+        task, source = self.task(nb, course, names)
+        store = VerdictStore.of_lesson(Path(course.root), names["assignment"])
+        verdict = store.get(task.key())
+        if verdict is None:
+            verdict = self._engine(source, names["assignment"]).judge(task)
+            store.put(task.key(), verdict)
+        apply(verdict, task, nb)
+        nb.metadata["course"]["judged"]["fingerprint"] = fingerprint(course, names["student"], names["assignment"])
+        return nb, resources
+
+    def task(self, nb: NotebookNode, course: CourseDirectory, names: dict) -> tuple[Task, NotebookNode]:
+        """The task of judging a repaired notebook, and its lesson's source."""
+        source = nbformat.read(source_path(course, names["assignment"]), as_version=4)
+        folder = Path(course.format_path(course.submitted_directory, names["student"], names["assignment"]))
+        limits = Limits(
+            cell_seconds=self.cell_seconds, notebook_seconds=self.notebook_seconds, processor_seconds=int(self.notebook_seconds),
+            memory_bytes=int(self.memory_gigabytes * 2**30), processes=self.processes,
+        )
+        return make_task(nb, source, read_files(folder), limits), source
+
+    def _engine(self, source: NotebookNode, lesson: str) -> Engine:
+        # One for all submissions of a run: its libraries are imported once.
+        if lesson not in self._engines:
+            for engine in self._engines.values():
+                engine.close()
+            self._engines.clear()
+            self._engines[lesson] = Engine(source, self.unprotected)
+        return self._engines[lesson]
+
+
+class SaveGradesAtOnce(SaveAutoGrades):
+    """Saves all marks of a submission in one step: whoever reads the gradebook finds all of them, or none."""
+
+    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> Result:
+        names = resources["nbgrader"]
+        self.notebook_id, self.assignment_id, self.student_id = names["notebook"], names["assignment"], names["student"]
+        with Gradebook(names["db_url"]) as self.gradebook:
+            session = self.gradebook.db
+            commit, session.commit = session.commit, session.flush
+            nb, resources = NbGraderPreprocessor.preprocess(self, nb, resources)
+            session.commit = commit
+            commit()
         return nb, resources
 
 
@@ -135,77 +118,43 @@ class TrustOutputs(NbGraderPreprocessor):
         return cell, resources
 
 
-def _source_notebook(course: CourseDirectory, resources: ResourcesDict) -> NotebookNode:
-    names = resources["nbgrader"]
-    folder = course.format_path(course.source_directory, ".", names["assignment"])
-    return nbformat.read(Path(folder) / f"{names['notebook']}.ipynb", as_version=4)
+def apply(verdict: Verdict, task: Task, nb: NotebookNode) -> None:
+    """Write a verdict into the notebook; a graded cell for which there is none is an error, never full marks."""
+    missing = [{"output_type": "error", "ename": "NotRun", "evalue": "This cell was not run.", "traceback": ["NotRun: This cell was not run."]}]
+    for number, place in enumerate(cell["place"] for cell in task.cells):
+        cell = nb.cells[place]
+        cell.execution_count = None
+        outputs = verdict.outputs.get(number, missing if is_grade(cell) else [])
+        cell.outputs = [nbformat.from_dict(output) for output in outputs]
+    for sentence in verdict.report:
+        report(nb, sentence)
+    judged = {"seconds": verdict.seconds, "limits": verdict.limits, "interference": verdict.interference, "hidden_apart": True}
+    nb.metadata.setdefault("course", {})["judged"] = nbformat.from_dict(judged)
 
 
-def _released_cell(source: NotebookNode, resources: ResourcesDict) -> NotebookNode:
-    """The cell as it was released, from the gradebook: without solution, with its hidden tests."""
-    names = resources["nbgrader"]
-    with Gradebook(names["db_url"]) as gradebook:
-        saved = gradebook.find_source_cell(source.metadata.nbgrader.grade_id, names["notebook"], names["assignment"])
-        new = nbformat.v4.new_code_cell if saved.cell_type == "code" else nbformat.v4.new_markdown_cell
-        cell = new(saved.source)
-    _give_metadata(cell, source)
-    return cell
+def unfinished(course: CourseDirectory, lesson: str) -> list[str]:
+    """The students whose `autograded` folder is not the result of grading what is there now, from start to end."""
+    found = []
+    for folder in sorted(Path(course.format_path(course.autograded_directory, "x", lesson)).parent.parent.glob(f"*/{lesson}")):
+        student = folder.parent.name
+        try:
+            notebook = json.loads((folder / f"{lesson}.ipynb").read_text(encoding="utf-8"))
+            done = notebook["metadata"]["course"]["judged"]["fingerprint"] == fingerprint(course, student, lesson)
+        except (OSError, ValueError, KeyError, TypeError):
+            done = False
+        found += [] if done else [student]
+    return found
 
 
-def _grade_id(cell: NotebookNode) -> str | None:
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
+def source_path(course: CourseDirectory, lesson: str) -> Path:
+    """The lesson's source notebook."""
+    return Path(course.format_path(course.source_directory, ".", lesson)) / f"{lesson}.ipynb"
 
 
-def _drop_duplicates(nb: NotebookNode, wanted: dict) -> None:
-    """Of cells with the same grade_id the last one counts; a copied answer stays as an ordinary cell, a copied test goes."""
-    seen: set[str] = set()
-    kept = []
-    for cell in reversed(nb.cells):
-        grade_id = _grade_id(cell)
-        if grade_id in wanted and grade_id in seen:
-            report(nb, f"The cell {grade_id} stood there more than once; the last one counts.")
-            if wanted[grade_id].metadata.nbgrader.locked:
-                continue
-            del cell.metadata["nbgrader"]
-        seen.add(grade_id)
-        kept.append(cell)
-    nb.cells = kept[::-1]
-
-
-def _restore(nb: NotebookNode, cell: NotebookNode, wanted: dict) -> None:
-    grade_id = _grade_id(cell)
-    if grade_id not in wanted:
-        # Metadata that is not the course's would stop nbgrader; the cell itself may stay.
-        cell.metadata.pop("nbgrader", None)
-        return
-    source = wanted[grade_id]
-    if cell.metadata.get("tags", []) != source.metadata.get("tags", []):
-        report(nb, f"The tags of the cell {grade_id} had been changed.")
-    if cell.cell_type != source.cell_type:
-        report(nb, f"The cell {grade_id} had been turned into a {cell.cell_type} cell.")
-        _retype(cell, source.cell_type)
-    _give_metadata(cell, source)
-
-
-def _give_metadata(cell: NotebookNode, source: NotebookNode) -> None:
-    cell.metadata["nbgrader"] = nbformat.from_dict(source.metadata.nbgrader)
-    cell.metadata.pop("tags", None)
-    if "tags" in source.metadata:
-        cell.metadata["tags"] = list(source.metadata.tags)
-
-
-def _retype(cell: NotebookNode, cell_type: str) -> None:
-    cell.cell_type = cell_type
-    if cell_type == "code":
-        cell.outputs, cell.execution_count = [], None
-    else:
-        cell.pop("outputs", None)
-        cell.pop("execution_count", None)
-
-
-def _error(name: str, sentence: str) -> NotebookNode:
-    return nbformat.v4.new_output("error", ename=name, evalue=sentence, traceback=[f"{name}: {sentence}"])
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+def fingerprint(course: CourseDirectory, student: str, lesson: str) -> str:
+    """Changes when what was handed in, or the lesson, does: then the submission is graded again."""
+    digest = hashlib.sha256()
+    folder = Path(course.format_path(course.submitted_directory, student, lesson))
+    for path in [source_path(course, lesson), *sorted(folder.glob("*.ipynb"))]:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()

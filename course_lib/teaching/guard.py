@@ -38,13 +38,14 @@ class _RefuseTorchFunctions(TorchFunctionMode):
 
 
 @contextmanager
-def forbid_calls(names: Iterable[str], refuse: Callable[[str], None]):
+def forbid_calls(names: Iterable[str], refuse: Callable[[str], None], namespace: dict[str, Any] | None = None):
     """Call `refuse(name)` when a function of `names` is called; see `checks.write_it_yourself`.
 
     Torch functions are recognised by their last name ("softmax" is refused as `torch.softmax`, as a method and in
     `torch.nn.functional`), others by the module and name in which they were defined, so that an alias made before the
     context opened is seen too. "bytes" and "bytearray" are refused when they encode a text, not when they hold numbers. Calls
-    inside compiled code (numpy's ufuncs, TorchScript, `map(str.encode, …)`) are not seen.
+    inside compiled code (numpy's ufuncs, TorchScript, `map(str.encode, …)`) are not seen. `namespace` holds the reader's
+    global names; without it they are those of the cell that opened the context.
 
     Raises ValueError for a name that torch does not have.
     """
@@ -55,7 +56,7 @@ def forbid_calls(names: Iterable[str], refuse: Callable[[str], None]):
     stems = [name for name in names if name not in classes and name not in encoders]
     stems += [f"{found.__module__}.{found.__qualname__}" for found in classes.values() if found is not None]
     before, before_in_threads = sys.getprofile(), threading.getprofile()
-    place = _globals_of_caller()
+    place = _globals_of_caller() if namespace is None else namespace
     with _RefuseTorchFunctions(torch_names, refuse) if torch_names else nullcontext():
         # A constructor is no call that a profile function is told of: in the reader's notebook the name is replaced.
         shadows = {name: _refuse_to_encode(_ENCODERS[name], refuse) for name in encoders if name not in place}
@@ -109,18 +110,29 @@ def _refuse_to_encode(kind: type, refuse: Callable[[str], None]) -> type:
 def _watcher(names: list[str], refuse: Callable[[str], None], before: Callable | None) -> Callable:
     stems = tuple(f"builtins.{name}" if hasattr(builtins, name.split(".")[0]) else name for name in names)
     codes = {code for code in map(_code, names) if code is not None}
+    known: dict[Any, str] = {}  # function -> its name if it is refused, else nothing: each is looked at once
+
+    def refused(name: str) -> str:
+        return name if any(name == stem or name.startswith(stem + ".") for stem in stems) else ""
 
     def watch(frame: Any, event: str, argument: Any) -> None:
         if before is not None:
             before(frame, event, argument)
         if event == "call":
-            name = f"{frame.f_globals.get('__name__', '')}.{frame.f_code.co_qualname}"
+            key = frame.f_code
+            if key not in known:
+                name = f"{frame.f_globals.get('__name__', '')}.{key.co_qualname}"
+                known[key] = name if key in codes else refused(name)
         elif event == "c_call":
-            name = _name_of_builtin(argument)
+            owner = getattr(argument, "__self__", None)
+            home = owner if isinstance(owner, type | ModuleType) else type(owner)
+            key = (getattr(argument, "__name__", ""), getattr(argument, "__module__", None), home)
+            if key not in known:
+                known[key] = refused(_name_of_builtin(argument))
         else:
             return
-        if event == "call" and frame.f_code in codes or any(name == stem or name.startswith(stem + ".") for stem in stems):
-            refuse(name)  # Python ends the watch when it raises; the context puts `before` back
+        if known[key]:
+            refuse(known[key])  # Python ends the watch when it raises; the context puts `before` back
 
     return watch
 

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
 from IPython.display import HTML, display
+
+if TYPE_CHECKING:
+    import nbformat
 
 DONE, WRONG, OPEN = "done", "not right yet", "open"
 _COLOUR = {DONE: "#009E73", WRONG: "#E69F00", OPEN: "#bbbbbb"}
@@ -51,6 +54,8 @@ def show_progress(folder: Path | str = "..") -> None:
 
 
 def _read(path: Path) -> LessonProgress:
+    import nbformat  # it takes seconds, which nobody should wait for at the start of a lesson
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of cells without an id: nothing that the reader could mend
@@ -60,7 +65,7 @@ def _read(path: Path) -> LessonProgress:
         return LessonProgress(path.stem, (), f"cannot be read: {reason}")
 
 
-def _exercises(cells: list[nbformat.NotebookNode]) -> Iterator[ExerciseProgress]:
+def _exercises(cells: "list[nbformat.NotebookNode]") -> Iterator[ExerciseProgress]:
     checks = {cell.metadata.get("nbgrader", {}).get("grade_id", ""): cell for cell in cells}
     for cell in cells:
         if "exercise" in cell.metadata:
@@ -68,7 +73,7 @@ def _exercises(cells: list[nbformat.NotebookNode]) -> Iterator[ExerciseProgress]
             yield ExerciseProgress(data["name"], data["points"], _state(checks.get(f"check-{data['name']}")))
 
 
-def _state(check: nbformat.NotebookNode | None) -> str:
+def _state(check: "nbformat.NotebookNode | None") -> str:
     if check is None or check.get("execution_count") is None:
         return OPEN
     errors = [output.ename for output in check.outputs if output.output_type == "error"]

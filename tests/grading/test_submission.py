@@ -1,184 +1,109 @@
-"""What is put right in a submission, and what a graded cell that did not run is worth."""
+"""A verdict in a notebook: what a graded cell is worth that passed, failed, warned or did not run; and what is graded again."""
 
-import json
-import logging
+import os
+import sys
+from pathlib import Path
 
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import determine_grade
+from traitlets.config import Config
 
-from course_lib.grading import submission
-from course_lib.grading.submission import ExecuteSubmission, RepairSubmission, ShowReport, TrustOutputs, read_notebook
+from course_lib.grading.engine import make_task
+from course_lib.grading.judge import Verdict, crashed
+from course_lib.grading.limits import Limits
+from course_lib.grading.submission import SaveGradesAtOnce, TrustOutputs, apply, fingerprint, unfinished
+from tests.grading.small_course import LESSON, answered, hand_in, make_course, source
 
-
-def cell(grade_id: str, source: str = "", *, kind: str = "check", points: float = 1, tags: list[str] | None = None):
-    new = nbformat.v4.new_code_cell(source)
-    new.metadata["nbgrader"] = nbformat.from_dict({
-        "grade": kind == "check", "grade_id": grade_id, "locked": kind == "check", "schema_version": 3,
-        "solution": kind == "solution", "task": False, **({"points": points} if kind == "check" else {}),
-    })
-    if tags:
-        new.metadata["tags"] = tags
-    return new
+FAILED = {"output_type": "error", "ename": "CheckFailed", "evalue": "double: wrong", "traceback": ["Check failed"]}
+WARNED = {"output_type": "stream", "name": "stderr", "text": "UserWarning: careful"}
 
 
-def notebook(*cells):
-    return nbformat.v4.new_notebook(cells=list(cells))
+def grades(verdict: Verdict) -> list[float]:
+    """The points of the check and of the hidden tests."""
+    notebook = answered("...")
+    task = make_task(notebook, source(), {}, Limits())
+    apply(verdict, task, notebook)
+    notebook, _ = TrustOutputs().preprocess(notebook, {})
+    return [determine_grade(cell)[0] for cell in notebook.cells[2:]]
 
 
-def source():
-    return notebook(cell("f", kind="solution"), cell("check-f"), cell("g", kind="solution"), cell("check-g", tags=["slow"]))
+def test_passed_failed_and_warned():
+    assert grades(Verdict({2: [], 3: []})) == [1, 2]
+    assert grades(Verdict({2: [], 3: [FAILED]})) == [1, 0]
+    assert grades(Verdict({2: [WARNED], 3: [WARNED, FAILED]})) == [1, 0]
+
+
+def test_a_cell_without_a_verdict_earns_nothing():
+    assert grades(Verdict({})) == [0, 0]
+    assert grades(crashed(make_task(answered("..."), source(), {}, Limits()).cells, "it broke")) == [0, 0]
+
+
+def test_what_was_found_stands_in_the_notebook():
+    notebook = answered("...")
+    verdict = Verdict({}, ["Something was cut."], ["A limit."], [{"cell": "double", "evidence": "os._exit(0)"}], 2.5)
+    apply(verdict, make_task(notebook, source(), {}, Limits()), notebook)
+    course = notebook.metadata["course"]
+    assert course["report"] == ["Something was cut."]
+    assert course["judged"]["limits"] == ["A limit."]
+    assert course["judged"]["interference"] == [{"cell": "double", "evidence": "os._exit(0)"}]
+    assert course["judged"]["seconds"] == 2.5
 
 
 @pytest.fixture
-def repair(monkeypatch):
-    """Repair a notebook as if its lesson's source were `source()`."""
-    monkeypatch.setattr(submission, "_source_notebook", lambda course, resources: source())
-    monkeypatch.setattr(submission, "_released_cell", lambda cell, resources: nbformat.from_dict(cell))
-
-    def run(nb):
-        nb, _ = RepairSubmission().preprocess(nb, {"nbgrader": {"student": "ada", "assignment": "00-a", "notebook": "00-a"}})
-        return [c.metadata.get("nbgrader", {}).get("grade_id") for c in nb.cells], nb.metadata.get("course", {}).get("report", [])
-
-    return run
+def course(tmp_path):
+    return CourseDirectory(config=Config({"CourseDirectory": {"root": str(make_course(tmp_path)), "source_directory": "solutions"}}))
 
 
-def test_an_untouched_submission_needs_no_report(repair):
-    assert repair(source()) == (["f", "check-f", "g", "check-g"], [])
+def graded(course, student: str, **judged) -> None:
+    """Write what grading `student` to its end leaves behind."""
+    folder = Path(course.root) / "autograded" / student / LESSON
+    folder.mkdir(parents=True)
+    notebook = answered("...")
+    notebook.metadata["course"] = {"judged": judged}
+    nbformat.write(notebook, folder / f"{LESSON}.ipynb")
 
 
-def test_a_deleted_test_cell_comes_back_behind_the_students_code(repair):
-    nb = source()
-    del nb.cells[1]
-    nb.cells.insert(1, nbformat.v4.new_code_cell("helper = 1"))
-    ids, said = repair(nb)
-    assert ids == ["f", None, "check-f", "g", "check-g"]
-    assert said == ["The cell check-f was missing and was put back."]
+def test_what_was_not_graded_to_its_end_is_graded_again(course, tmp_path):
+    for student in ("done", "half", "torn", "changed"):
+        hand_in(tmp_path, student, "def double(x): return 2 * x")
+        graded(course, student, **({} if student == "half" else {"fingerprint": fingerprint(course, student, LESSON)}))
+    assert unfinished(course, LESSON) == ["half"]
+    path = tmp_path / "autograded" / "torn" / LESSON / f"{LESSON}.ipynb"
+    path.write_text(path.read_text()[:100])
+    hand_in(tmp_path, "changed", "def double(x): return x + x")
+    assert unfinished(course, LESSON) == ["changed", "half", "torn"]
+    lesson = source()
+    lesson.cells[2].source += "\n# stricter"
+    nbformat.write(lesson, tmp_path / "solutions" / LESSON / f"{LESSON}.ipynb")
+    assert unfinished(course, LESSON) == ["changed", "done", "half", "torn"]
 
 
-def test_all_graded_cells_deleted(repair):
-    ids, said = repair(notebook(nbformat.v4.new_code_cell("def f(): pass")))
-    assert ids == [None, "f", "check-f", "g", "check-g"]
-    assert len(said) == 4
+def test_marks_are_saved_in_one_step(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", os.path.dirname(sys.executable), prepend=":")  # nbgrader starts the program `alembic` by name
+    url = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    with Gradebook(url) as gradebook:
+        gradebook.add_assignment(LESSON)
+        gradebook.add_notebook(LESSON, LESSON)
+        for name, points in (("check-double", 1), ("hidden-double", 2)):
+            gradebook.add_grade_cell(name, LESSON, LESSON, max_score=points, cell_type="code")
+        gradebook.add_solution_cell("double", LESSON, LESSON)
+        for cell in source().cells:
+            gradebook.add_source_cell(cell.metadata.nbgrader.grade_id, LESSON, LESSON, cell_type="code")
+        gradebook.add_student("ada")
+        gradebook.add_submission(LESSON, "ada")
+    names = {"nbgrader": {"notebook": LESSON, "assignment": LESSON, "student": "ada", "db_url": url}}
 
+    def score() -> float:
+        with Gradebook(url) as gradebook:
+            return gradebook.find_submission(LESSON, "ada").score
 
-def test_of_two_equal_test_cells_the_last_one_stays(repair):
-    nb = source()
-    nb.cells.insert(0, cell("check-f", "assert True"))
-    ids, said = repair(nb)
-    assert ids == ["f", "check-f", "g", "check-g"]
-    assert "more than once" in said[0]
-
-
-def test_a_copied_answer_stays_as_an_ordinary_cell(repair):
-    nb = source()
-    nb.cells.insert(0, cell("f", "def f(): old", kind="solution"))
-    ids, _ = repair(nb)
-    assert ids == [None, "f", "check-f", "g", "check-g"]
-    assert nb.cells[0].source == "def f(): old"
-
-
-def test_tags_types_points_and_locks_are_put_back(repair):
-    nb = source()
-    nb.cells[1].metadata["tags"] = ["experiment"]
-    nb.cells[3] = nbformat.v4.new_markdown_cell("", metadata=nb.cells[3].metadata)
-    nb.cells[3].metadata["tags"] = []
-    nb.cells[3].metadata["nbgrader"]["points"] = 100
-    _, said = repair(nb)
-    assert "tags" not in nb.cells[1].metadata
-    assert nb.cells[3].cell_type == "code" and nb.cells[3].outputs == []
-    assert nb.cells[3].metadata["tags"] == ["slow"] and nb.cells[3].metadata["nbgrader"]["points"] == 1
-    assert [sentence for sentence in said if "tags of the cell check-f" in sentence]
-
-
-def test_foreign_metadata_is_removed(repair):
-    nb = source()
-    nb.cells.append(cell("invented", "1", points=50))
-    nb.cells.append(nbformat.v4.new_code_cell("2", metadata={"nbgrader": {}}))
-    ids, _ = repair(nb)
-    assert ids == ["f", "check-f", "g", "check-g", None, None]
-
-
-GOOD = json.dumps(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", id="a")]))
-
-
-@pytest.mark.parametrize(("content", "words"), [
-    (b"", "it is empty"),
-    (b"  \n", "it is empty"),
-    (GOOD[:60].encode(), "it is not JSON"),
-    (b"\x89PNG\r\n\xff\xfe", "it is not text"),
-    (b"[1, 2]", "no notebook"),
-    (b'{"a": 1}', "."),
-    (b'{"cells": 3, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "."),
-    (b'{"cells": [3], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "."),
-    (b"<html>login page</html>", "it is not JSON from line 1"),
-])
-def test_what_is_no_notebook_says_why(tmp_path, content, words):
-    path = tmp_path / "x.ipynb"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=words):
-        read_notebook(path)
-
-
-def test_a_missing_file_and_a_folder_say_so(tmp_path):
-    for path in (tmp_path / "none.ipynb", tmp_path):
-        with pytest.raises(ValueError, match="."):
-            read_notebook(path)
-
-
-@pytest.mark.parametrize("change", [
-    lambda text: "\ufeff" + text,
-    lambda text: text.replace("\n", "\r\n"),
-    lambda text: text.replace('"id": "a", ', ""),
-    lambda text: text.replace('"nbformat_minor": 5', '"nbformat_minor": 2').replace('"id": "a", ', ""),
-])
-@pytest.mark.filterwarnings("ignore::nbformat.warnings.MissingIDFieldWarning")
-def test_harmless_damage_is_read(tmp_path, change):
-    path = tmp_path / "x.ipynb"
-    path.write_text(change(GOOD), encoding="utf-8", newline="")
-    assert read_notebook(path).cells[0].source == "1"
-
-
-def test_format_3_is_read(tmp_path):
-    path = tmp_path / "x.ipynb"
-    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": [
-        {"cell_type": "code", "input": "1", "language": "python", "outputs": [], "metadata": {}}]}]}
-    path.write_text(json.dumps(old), encoding="utf-8")
-    assert read_notebook(path).cells[0].source == "1"
-
-
-def run(*sources: str, timeout: int = 20):
-    """Execute graded cells in a kernel and return their grades, each of 1 point."""
-    nb = notebook(*(cell(f"check-{number}", text) for number, text in enumerate(sources)))
-    nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nb, _ = ExecuteSubmission(timeout=timeout, skip_cells_with_tag="experiment").preprocess(nb, {"metadata": {}})
-    nb, _ = TrustOutputs().preprocess(nb, {})
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    return [determine_grade(c)[0] for c in nb.cells], nb
-
-
-def test_a_passing_a_failing_and_a_warning_cell():
-    grades, nb = run("x = 1", "assert x == 2", "import sys, warnings; warnings.warn('careful'); print('hello', file=sys.stderr)")
-    assert grades == [1, 0, 1]
-    assert "careful" in "".join(output.text for output in nb.cells[2].outputs)
-
-
-def test_cells_behind_a_dead_kernel_earn_nothing():
-    grades, nb = run("x = 1", "import os; os._exit(0)", "assert x == 1")
-    assert grades == [1, 0, 0]
-    assert "not run" in nb.cells[2].outputs[0].evalue
-    assert "process died" in nb.metadata["course"]["report"][0]
-
-
-def test_a_loop_without_end_costs_its_own_cell_only():
-    grades, _ = run("while True: pass", "x = 1", timeout=2)
-    assert grades == [0, 1]
-
-
-def test_the_report_stands_at_the_top():
-    nb = source()
-    submission.report(nb, "Something was put right.")
-    nb, _ = ShowReport().preprocess(nb, {})
-    assert nb.cells[0].cell_type == "markdown" and "Something was put right." in nb.cells[0].source
-    untouched, _ = ShowReport().preprocess(source(), {})
-    assert len(untouched.cells) == 4
+    notebook = answered("...")
+    seen = []
+    step = SaveGradesAtOnce()
+    add = step._add_score
+    monkeypatch.setattr(step, "_add_score", lambda cell, resources: (add(cell, resources), seen.append(score())))
+    step.preprocess(notebook, names)
+    assert seen == [0, 0] and score() == 3

@@ -1,0 +1,190 @@
+"""Judging as nbgrader and `course grade` use it: a notebook goes in, a verdict comes out."""
+
+import ast
+import atexit
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from course_lib.grading import sandbox
+from course_lib.grading.channel import Channel, Closed, Garbled, pair
+from course_lib.grading.judge import Verdict, crashed
+from course_lib.grading.limits import Limits
+
+VERSION = 1  # of verdicts: those of another version are not used again
+SKIPPED_TAGS = {"experiment", "skip-execution"}
+MOST_FILE_BYTES = 20 * 2**20
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that decides a verdict: the cells in order, the names that the exercises define, the files beside the notebook."""
+
+    cells: list[dict]
+    names: list[str]
+    files: dict[str, bytes]
+    limits: Limits = Limits()
+
+    def key(self) -> str:
+        """Equal for tasks whose verdict is the same."""
+        plain = [VERSION, self.cells, self.names, {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}, self.limits.as_plain()]
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def make_task(notebook: NotebookNode, source: NotebookNode, files: dict[str, bytes], limits: Limits) -> Task:
+    """The task of judging a repaired submission of the lesson `source`.
+
+    `cells[i]["place"]` is the place in the notebook of the i-th cell that runs. Only code that stands in `source` is given
+    a role in which the judge runs it, whatever a submission calls its cells.
+    """
+    cells, locked = [], _locked_cells(source)
+    for place, cell in enumerate(notebook.cells):
+        data = cell.metadata.get("nbgrader", {})
+        if cell.cell_type != "code" or SKIPPED_TAGS & set(cell.metadata.get("tags", [])):
+            continue
+        role, text = locked.get(data.get("grade_id"), ("student", cell.source))
+        cells.append({"role": role, "source": text, "grade_id": data.get("grade_id"), "place": place})
+    return Task(cells, exercise_names(source), files, limits)
+
+
+def _locked_cells(source: NotebookNode) -> dict[str, tuple[str, str]]:
+    """grade_id -> role and code of the lesson's own cells that run in the judge."""
+    found = {}
+    for cell in source.cells:
+        data = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "code" and not data.get("solution") and (data.get("grade") or data.get("locked")):
+            found[data["grade_id"]] = "graded" if data.get("grade") else "given", cell.source
+    return found
+
+
+def exercise_names(source: NotebookNode) -> list[str]:
+    """The names that the lesson's solution cells bind: what graded cells may call."""
+    names: dict[str, None] = {}
+    for cell in source.cells:
+        data = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "code" and data.get("solution") and not data.get("grade"):
+            for node in ast.parse(cell.source).body:
+                names |= dict.fromkeys(_bound(node))
+    return list(names)
+
+
+def lesson_setup(source: NotebookNode) -> dict:
+    """What the servers need to know of a lesson: what to import, which files to show, which means to use."""
+    from course_lib.grading.fork_server import imports_of
+
+    kept = [cell.source for cell in source.cells if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("locked")
+            and not cell.metadata.nbgrader.get("grade")]
+    return {
+        "imports": imports_of(kept), "namespaces": sandbox.protection().namespaces is None,
+        "read_only": [str(path) for path in visible_files(source)],
+    }
+
+
+def visible_files(source: NotebookNode) -> list[Path]:
+    """What a submission may read: Python, its libraries, and of the course what this lesson builds on.
+
+    The reference implementations that the lesson does not import are not there: they hold what its exercises ask for.
+    """
+    course = Path(__file__).resolve().parents[1]
+    folders = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent]
+    floors = [course / name for name in ("__init__.py", "data", "teaching", "grading")]
+    taught = [course / "reference" / "__init__.py", *(course / "reference" / f"{name}.py" for name in _references(source, course))]
+    return list(dict.fromkeys([*folders, *floors, *taught]))
+
+
+class Engine:
+    """Judges submissions of one lesson, one at a time. Use several, in several threads, to use several cores."""
+
+    def __init__(self, source: NotebookNode, unprotected: bool = False):
+        sandbox.require(unprotected)
+        self.setup = lesson_setup(source)
+        self.channel: Channel | None = None
+        self.process: subprocess.Popen | None = None
+
+    def judge(self, task: Task) -> Verdict:
+        """The verdict on a task; one that brings the judge down twice earns nothing, and says so."""
+        for _ in range(2):
+            try:
+                reply = self._ask(task)
+            except (Closed, Garbled):
+                self.close()
+                continue
+            if "verdict" in reply:
+                return Verdict.from_plain(reply["verdict"])
+            why = str(reply.get("crashed"))
+        return crashed(task.cells, why if "why" in locals() else "the judge's server ended")
+
+    def _ask(self, task: Task) -> dict:
+        if self.process is None:
+            self._start()
+        cells = [{key: cell[key] for key in ("role", "source", "grade_id")} for cell in task.cells]
+        message = {"cells": cells, "names": task.names, "limits": task.limits.as_plain(), "files": list(task.files)}
+        self.channel.send(message, list(task.files.values()))
+        self.channel.end.settimeout(task.limits.notebook_seconds * 2 + 60)
+        return self.channel.receive()[0]
+
+    def _start(self) -> None:
+        self.channel, theirs = pair()
+        command = [sys.executable, "-m", "course_lib.grading.fork_server", "judge", str(theirs.fileno())]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+        theirs.close()
+        atexit.register(self.close)
+        self.channel.send(self.setup)
+        self.channel.receive()
+
+    def close(self) -> None:
+        """End the servers."""
+        if self.process is not None:
+            self.channel.close()
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """The files that a student handed in beside the notebook, as far as there is room for them."""
+    files, room = {}, MOST_FILE_BYTES
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.is_file() and not path.is_symlink() and path.suffix != ".ipynb" and path.name != "timestamp.txt" and path.stat().st_size <= room:
+            files[path.name] = path.read_bytes()
+            room -= len(files[path.name])
+    return files
+
+
+def _bound(node: ast.stmt) -> list[str]:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, (ast.AnnAssign, ast.AugAssign)) else []
+    return [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+
+
+def _references(source: NotebookNode, course: Path) -> list[str]:
+    """The modules of `course_lib.reference` that the lesson imports, and those that they import."""
+    waiting = [name for cell in source.cells if cell.cell_type == "code" for name in _imported_references(cell.source)]
+    found: list[str] = []
+    while waiting:
+        name = waiting.pop()
+        path = course / "reference" / f"{name}.py"
+        if name not in found and path.exists():
+            found.append(name)
+            waiting += _imported_references(path.read_text(encoding="utf-8"))
+    return sorted(found)
+
+
+def _imported_references(text: str) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module == "course_lib.reference":
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("course_lib.reference."):
+            names.append(node.module.split(".")[2])
+        elif isinstance(node, ast.Import):
+            names += [alias.name.split(".")[2] for alias in node.names if alias.name.startswith("course_lib.reference.")]
+    return names

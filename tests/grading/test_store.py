@@ -1,0 +1,58 @@
+"""Verdicts are kept whole or not at all, and one run at a time holds a course folder."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from course_lib.grading.judge import Verdict
+from course_lib.grading.store import Busy, VerdictStore, only_one
+
+VERDICT = Verdict({0: [], 3: [{"output_type": "stream", "name": "stdout", "text": "x"}]}, ["said"], ["late"], [{"cell": "f", "evidence": "e"}], 1.5)
+
+
+def test_a_verdict_comes_back_as_it_was(tmp_path):
+    store = VerdictStore.of_lesson(tmp_path, "00-a")
+    assert store.get("k") is None
+    store.put("k", VERDICT)
+    assert store.get("k") == VERDICT
+    assert store.get("other") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"outputs": {}, "more": 1}', '{"outputs": 3}'])
+def test_what_is_no_verdict_is_judged_again(tmp_path, text):
+    store = VerdictStore(tmp_path)
+    (tmp_path / "k.json").write_text(text)
+    assert store.get("k") is None
+
+
+def test_a_full_disk_leaves_the_old_verdict_and_no_rest(tmp_path, monkeypatch):
+    store = VerdictStore(tmp_path)
+    store.put("k", VERDICT)
+
+    def full(number):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        store.put("k", Verdict())
+    assert store.get("k") == VERDICT
+    assert [path.name for path in tmp_path.iterdir()] == ["k.json"]
+
+
+def test_one_run_at_a_time(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from course_lib.grading.store import only_one\n"
+        f"with only_one(Path({str(tmp_path)!r})): print('held', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(Busy, match="another grading run"), only_one(tmp_path):
+        pass
+    other.kill()
+    other.wait()
+    with only_one(tmp_path), only_one(tmp_path):  # a run shares the lock with what it starts
+        assert os.environ["COURSE_GRADING_LOCK"]
+    assert "COURSE_GRADING_LOCK" not in os.environ
