@@ -6,7 +6,7 @@ CANDIDATES := python3 python3.13 python3.12 python3.11 python
 PYTHON ?= $(shell for p in $(CANDIDATES); do if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; exit; fi; done; echo python3)
 COURSE = $(PYTHON) course_lib/bootstrap.py
 
-.PHONY: help setup lab lessons grade report bundle test test-fast test-browser bench edit notebook clean
+.PHONY: help setup lab lessons grade doctor report bundle test test-fast test-browser bench edit notebook clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -20,8 +20,11 @@ lab: ## open JupyterLab on lesson 00 (students start here); ARGS=--no-browser
 lessons: ## generate lessons/ from solutions/; CHECK=1 only compares, and fails where they differ
 	@$(COURSE) lessons $(LESSON) $(if $(CHECK),--check)
 
-grade: ## grade a class: LESSON=01-tokens EXPORT=folder-or-zip; without EXPORT a demo class
-	@$(COURSE) grade $(or $(LESSON),00-start-here) $(if $(EXPORT),--export "$(EXPORT)") $(if $(DUE),--due "$(DUE)")
+grade: ## grade a class: LESSON=01-tokens EXPORT=folder-or-zip; without EXPORT a demo class; ARGS=--unprotected
+	@$(COURSE) grade $(or $(LESSON),00-start-here) $(if $(EXPORT),--export "$(EXPORT)") $(if $(DUE),--due "$(DUE)") $(ARGS)
+
+doctor: ## is this machine fit to run students' code? says what is missing, and tries
+	@$(COURSE) doctor
 
 report: ## write the page about a graded class into report/: LESSON=01-tokens
 	@$(COURSE) report $(or $(LESSON),00-start-here) $(if $(TO),--to "$(TO)")

@@ -14,7 +14,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NEEDED_PYTHON = (3, 11)
 NEEDED_GIGABYTES = 5
-EXTRAS = {"test": "test", "test-fast": "test", "bench": "test", "edit": "test", "notebook": "test"}
+EXTRAS = {"test": "test", "test-fast": "test", "test-browser": "test,browser", "bench": "test", "edit": "test", "notebook": "test"}
 
 # What to say for words in pip's log; the first that occurs counts.
 REMEDIES = (

@@ -44,7 +44,7 @@ def _add_commands(commands) -> None:
         _add(commands, name, run, words).add_argument("names", nargs="+", metavar="LESSON")
     grade = _add(commands, "grade", _grade, "collect, autograde, give feedback, show the scores")
     grade.add_argument("lesson", metavar="LESSON", help="for example 01-tokens")
-    grade.add_argument("--export", type=Path, help="what the learning platform exported; without it a demo class is graded")
+    grade.add_argument("--export", type=lambda name: Path(name).expanduser(), help="what the learning platform exported; without it a demo class is graded")
     grade.add_argument("--due", help='when it was due, for example "2026-11-08 18:00 UTC"')
     report = _add(commands, "report", _report, "write a page about how a class did in a lesson")
     report.add_argument("lesson", metavar="LESSON")

@@ -1,9 +1,9 @@
 """`course grade`: the instructor's cycle with stock nbgrader commands, and the table of scores."""
 
+import multiprocessing
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,15 +112,33 @@ def _grade(root: Path, lesson: str, export: Path, due: str | None, means: Means)
 
 def _nbgrader(root: Path, *arguments: str) -> None:
     print("$ nbgrader", *arguments, flush=True)
-    command = [sys.executable, "-m", "nbgrader", *arguments]
-    result = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    for why, file in re.findall(r"(Not collected, since [^:]*): (.*)", result.stdout):
+    log = root / f"nbgrader-{arguments[0]}.log"
+    # Forked from one server that has imported nbgrader: the import takes seconds, and there are five commands.
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["nbgrader.apps.nbgraderapp", "course_lib.grading.plugins"])
+    process = server.Process(target=_run_nbgrader, args=(root.resolve(), list(arguments), log.resolve(), dict(os.environ)))
+    process.start()
+    process.join()
+    said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    for why, file in re.findall(r"(Not collected, since [^:]*): (.*)", said):
         print(f"  {why}: {Path(file).name}")
-    if result.returncode != 0:
-        log = root / f"nbgrader-{arguments[0]}.log"
-        log.write_text(result.stdout, encoding="utf-8")
-        lines = [line for line in result.stdout.splitlines() if "ERROR" in line] or result.stdout.splitlines()
+    if process.exitcode != 0:
+        lines = [line for line in said.splitlines() if "ERROR" in line] or said.splitlines()
         raise RuntimeError(f"nbgrader {arguments[0]} failed; the whole log is {log}\n" + "\n".join(lines[-3:]))
+    log.unlink()
+
+
+def _run_nbgrader(root: Path, arguments: list[str], log: Path, environment: dict[str, str]) -> None:
+    """One command of nbgrader, in a process of its own; what it says goes to `log`."""
+    from nbgrader.apps.nbgraderapp import main
+
+    os.chdir(root)
+    os.environ.update(environment)  # as it is now: the server keeps that of its start
+    with open(log, "w", encoding="utf-8") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+        sys.argv = ["nbgrader", *arguments]
+        main()
 
 
 def _score(root: Path, lesson: str, submission) -> Score:

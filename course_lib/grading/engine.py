@@ -12,12 +12,13 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from course_lib.grading import sandbox
+from course_lib.grading import sandbox, suspicion
 from course_lib.grading.channel import Channel, Closed, Garbled, pair
 from course_lib.grading.judge import Verdict, crashed
 from course_lib.grading.limits import Limits
 
 VERSION = 1  # of verdicts: those of another version are not used again
+COURSE = Path(__file__).resolve().parents[1]
 SKIPPED_TAGS = {"experiment", "skip-execution"}
 MOST_FILE_BYTES = 20 * 2**20
 
@@ -80,8 +81,11 @@ def lesson_setup(source: NotebookNode) -> dict:
 
     kept = [cell.source for cell in source.cells if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("locked")
             and not cell.metadata.nbgrader.get("grade")]
+    imports = imports_of(kept)
+    if any("optim" in cell.source for cell in source.cells):
+        imports += "\nimport torch._dynamo"  # a first optimizer loads it, in seconds: once here, not in each submission
     return {
-        "imports": imports_of(kept), "namespaces": sandbox.protection().namespaces is None,
+        "imports": imports, "namespaces": sandbox.protection().namespaces is None,
         "read_only": [str(path) for path in visible_files(source)],
     }
 
@@ -91,10 +95,9 @@ def visible_files(source: NotebookNode) -> list[Path]:
 
     The reference implementations that the lesson does not import are not there: they hold what its exercises ask for.
     """
-    course = Path(__file__).resolve().parents[1]
     folders = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent]
-    floors = [course / name for name in ("__init__.py", "data", "teaching", "grading")]
-    taught = [course / "reference" / "__init__.py", *(course / "reference" / f"{name}.py" for name in _references(source, course))]
+    floors = [COURSE / name for name in ("__init__.py", "data", "teaching", "grading")]
+    taught = [COURSE / "reference" / "__init__.py", *(COURSE / "reference" / f"{name}.py" for name in _references(source, COURSE))]
     return list(dict.fromkeys([*folders, *floors, *taught]))
 
 
@@ -104,11 +107,21 @@ class Engine:
     def __init__(self, source: NotebookNode, unprotected: bool = False):
         sandbox.require(unprotected)
         self.setup = lesson_setup(source)
+        self.taught = _references(source, COURSE)
         self.channel: Channel | None = None
         self.process: subprocess.Popen | None = None
 
     def judge(self, task: Task) -> Verdict:
         """The verdict on a task; one that brings the judge down twice earns nothing, and says so."""
+        verdict = self._judge(task)
+        students = [cell for cell in task.cells if cell["role"] == "student"]
+        for number, what, line in suspicion.find([cell["source"] for cell in students], self.taught):
+            name = students[number]["grade_id"] or "a cell of the student's own"
+            verdict.interference.append({"cell": name, "evidence": f"{what}: {line}"})
+        return verdict
+
+    def _judge(self, task: Task) -> Verdict:
+        why = "the judge's server ended"
         for _ in range(2):
             try:
                 reply = self._ask(task)
@@ -118,7 +131,7 @@ class Engine:
             if "verdict" in reply:
                 return Verdict.from_plain(reply["verdict"])
             why = str(reply.get("crashed"))
-        return crashed(task.cells, why if "why" in locals() else "the judge's server ended")
+        return crashed(task.cells, why)
 
     def _ask(self, task: Task) -> dict:
         if self.process is None:

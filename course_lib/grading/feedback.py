@@ -144,7 +144,7 @@ class FeedbackExporter(HTMLExporter):
         if names and self.parent is not None:
             # They may hold what the program wrote while a hidden test ran, or be links to another student's work.
             folder = Path(self.parent._format_dest(names["assignment"], names["student"]))
-            _empty(folder, keep={"timestamp.txt", *(f"{Path(name).stem}.html" for name in self.parent.notebooks)})
+            _empty(folder, keep={"timestamp.txt", "submission_secret.txt", *(f"{Path(name).stem}.html" for name in self.parent.notebooks)})
         return super().from_filename(filename, resources=resources, **kw)
 
 

@@ -8,6 +8,7 @@ Started by `engine.Engine` as `python -m course_lib.grading.fork_server judge FD
 """
 
 import ast
+import gc
 import json
 import os
 import signal
@@ -182,6 +183,7 @@ class StudentServer:
             nothing = os.open("/dev/null", os.O_RDWR)
             for stream in range(3):
                 os.dup2(nothing, stream)
+            os.close(nothing)
             for name, content in zip(names, contents):
                 Path(name).write_bytes(content)
             sys.path.append(os.getcwd())  # last: a file of the student's hides no library
@@ -219,6 +221,9 @@ def _import_what(statements: str) -> None:
     exec(compile(statements, "<imports>", "exec"), {})
     for module in ("course_lib.teaching.checks", "matplotlib.pyplot"):
         __import__(module)
+    # What is there now stays: a collection in a child would write to all pages of it, and so copy them.
+    gc.collect()
+    gc.freeze()
 
 
 def _environment() -> dict[str, str]:

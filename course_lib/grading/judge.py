@@ -91,7 +91,8 @@ class Judge:
             self.shell.user_ns.clear()
             self.shell.user_ns.update(names)
             self._connect()
-            for number, cell in enumerate(self.cells):
+            last = max([number for number, cell in enumerate(self.cells) if is_hidden(cell)], default=-1) if self.hidden else len(self.cells)
+            for number, cell in enumerate(self.cells[: last + 1]):
                 self._judge_cell(number, cell)
             self.process.end()
         self.verdict.seconds = round(time.monotonic() - self.began, 3)
@@ -127,6 +128,7 @@ class Judge:
             if reply.get("cut"):
                 self._limit(f"The output of {_called(cell)} was longer than {MOST_TEXT:,} characters and was cut.")
             self._notice(reply.get("raised"), cell)
+            self._notice_own_failure(reply.get("raised"), cell)
         except (OutOfTime, Closed, Garbled, NotPlain) as problem:
             self.skipped.add(number)
             outputs = [self._lost(problem, number)]
@@ -294,6 +296,12 @@ class Judge:
         """Say which limit an exception tells of."""
         if type(raised) is dict and (why := exceeded(raised, self.limits)):
             self._limit(f"{_called(cell, True)} {why}.")
+
+    def _notice_own_failure(self, raised: Any, cell: dict) -> None:
+        """A cell of the course that fails may tell of a machine on which it does not run: somebody should see it."""
+        kinds = raised.get("kinds") if type(raised) is dict else None
+        if cell["role"] == "given" and kinds and kinds[0] != "NotImplementedError":  # of an exercise that is still empty
+            self._say(f"The course's own cell {cell['grade_id']} ended with {str(kinds[0])[:40]}.")
 
     def _not_run(self, number: int, why: str) -> None:
         if self.cells[number]["role"] == "graded":

@@ -14,9 +14,17 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from course_lib.grading.channel import LARGEST_MESSAGE
+
 LONGEST_INTEGER = 100_000  # bits
 DEEPEST = 100  # containers within containers
 MOST_VALUES = 5_000_000  # in one message, what occurs twice counted twice
+
+#: Of tensors; torch makes others from bytes too, and comes down with some of them.
+DTYPES = frozenset((
+    "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64",
+    "complex64", "complex128",
+))
 
 _SEQUENCES = {list: "list", tuple: "tuple", set: "set", frozenset: "frozenset"}
 _MAPPINGS = {dict: "dict", OrderedDict: "dict", defaultdict: "dict", Counter: "counter"}
@@ -132,16 +140,22 @@ class Encoder(_Measured):
         if torch and kind is torch.Generator and value.device.type == "cpu":
             self._register(value)
             return ["generator", self._buffer(value.get_state().numpy().tobytes())]
+        if isinstance(value, tuple):  # with names, as `x.max(dim=0)` returns it: its items count, whatever its class does
+            return self.encode(tuple(tuple.__iter__(value)))
         return self.opaque(value)
 
     def _encode_tensor(self, value: Any, torch: Any) -> Any:
         # Whatever a subclass of Tensor does when it is looked at, its numbers are read by torch itself.
         with torch._C.DisableTorchFunctionSubclass():
-            if value.layout != torch.strided or value.is_quantized or value.device.type == "meta":
-                return self.opaque(value)
-            numbers = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
-            raw = numbers.reshape(-1).view(torch.uint8).numpy().tobytes() if numbers.numel() else b""
             name = str(value.dtype).removeprefix("torch.")
+            if value.layout != torch.strided or name not in DTYPES or value.device.type == "meta":
+                return self.opaque(value)
+            if value.numel() * value.element_size() > LARGEST_MESSAGE:
+                raise NotPlain("a tensor is too large")
+            numbers = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
+            # In one row by hand: a row of one number may have a stride of 0, and cannot be viewed as bytes then.
+            row = numbers.as_strided((numbers.numel(),), (1,))
+            raw = row.view(torch.uint8).numpy().tobytes() if numbers.numel() else b""
             form = ["tensor", name, list(value.shape), self._buffer(raw)]
         self._register(value)
         stand_in = self.tensor(value, form) if self.tensor else None
@@ -265,7 +279,9 @@ class Decoder(_Measured):
     def read_tensor(self, dtype: str, shape: list, number: int) -> Any:
         """The tensor of an encoded form, not numbered yet."""
         torch = _torch()
-        kind, data = _torch_dtype(torch, dtype), self.buffers[_natural(number)]
+        if dtype not in DTYPES:
+            raise NotPlain("a tensor does not hold numbers")
+        kind, data = getattr(torch, dtype), self.buffers[_natural(number)]
         sizes = [_natural(size) for size in shape]
         if not data:
             return torch.empty(sizes, dtype=kind) if 0 in sizes else _malformed("a tensor has no numbers")

@@ -26,7 +26,7 @@ NOBODY = 65534
 SCRATCH = "/tmp"
 
 _NEWNS, _NEWUSER, _NEWPID, _NEWNET, _NEWIPC, _NEWUTS = 0x20000, 0x10000000, 0x20000000, 0x40000000, 0x08000000, 0x04000000
-_MS_REC_PRIVATE, _MS_SAFE = 0x4000 | 0x40000, 0x2 | 0x4  # no set-user-id programs, no devices
+_MS_REC_PRIVATE, _MS_BIND_REC, _MS_SAFE = 0x4000 | 0x40000, 0x1000 | 0x4000, 0x2 | 0x4  # no set-user-id programs, no devices
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP = 1, 4, 38, 24
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF, _CAPSET = 444, 445, 446, {"x86_64": 126, "aarch64": 91}
 _READ = 1 << 0 | 1 << 2 | 1 << 3  # execute, read a file, read a folder
@@ -93,7 +93,11 @@ def wrapped(command: list[str], read_only: Iterable[Path], environment: dict[str
     for name in _SYSTEM:
         options += ["--symlink", os.readlink(name), name] if os.path.islink(name) else ["--ro-bind-try", name, name]
     options += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", SCRATCH]
-    for path in read_only:
+    folders = list(read_only)
+    # Made for all to read: else the way to the libraries would be closed to the user that a submission runs as.
+    for path in dict.fromkeys(parent for folder in folders for parent in reversed(folder.parents)):
+        options += ["--perms", "0755", "--dir", str(path)]
+    for path in folders:
         options += ["--ro-bind-try", str(path), str(path)]
     options += ["--chdir", SCRATCH, "--clearenv"]
     for name, value in environment.items():
@@ -107,7 +111,8 @@ def enter_namespaces() -> None:
     Raises OSError where the system forbids it.
     """
     libc = _libc()
-    if os.geteuid() == 0 and _others_may_read(sys.prefix):
+    # Not as root: no limit on the number of processes holds for it.
+    if os.geteuid() == 0 and _others_may_read(sys.prefix) and _others_may_read(str(Path(__file__).parent)):
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -128,9 +133,13 @@ def confine(limits: Limits, read_only: Iterable[Path], namespaces: bool) -> None
     if namespaces:
         _call(libc.mount, b"none", b"/", None, _MS_REC_PRIVATE, None)
         options = f"size={limits.scratch_bytes},nr_inodes=10000,mode=0777".encode()
+        # The course may lie below the scratch folder: what is covered of it is shown again.
+        covered = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in read_only if path.is_relative_to(SCRATCH) and path.exists()]
         # The folder for shared memory too, or one submission could leave something there for the next.
         for place in (SCRATCH, "/dev/shm"):
             _call(libc.mount, b"tmpfs", place.encode(), b"tmpfs", _MS_SAFE, options)
+        for path, place in covered:
+            _show_again(libc, path, place)
         # The server's /proc shows the server. A fresh one may be refused (bubblewrap's is covered in parts): then none.
         if libc.mount(b"proc", b"/proc", b"proc", _MS_SAFE, None) != 0:
             _call(libc.mount, b"tmpfs", b"/proc", b"tmpfs", _MS_SAFE, b"size=0,mode=0555")
@@ -140,6 +149,17 @@ def confine(limits: Limits, read_only: Iterable[Path], namespaces: bool) -> None
         _drop_rights(libc)
     _restrict_files([*read_only, *map(Path, _SYSTEM)])
     _take_limits(limits, size)
+
+
+def _show_again(libc: ctypes.CDLL, path: Path, place: int) -> None:
+    """Mount what `place` was opened on at `path`, which another mount has covered since."""
+    if os.path.isdir(f"/proc/self/fd/{place}"):
+        path.mkdir(parents=True, exist_ok=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    _call(libc.mount, f"/proc/self/fd/{place}".encode(), str(path).encode(), None, _MS_BIND_REC, None)
+    os.close(place)
 
 
 def take_judge_limits(limits: Limits) -> None:

@@ -288,7 +288,8 @@ class JudgeSide(Peer):
         if not self.lent:
             return None
         stream = io.BytesIO()
-        _Pickler(self, stream).dump(self.lent)
+        gradients = [(tensor, tensor.grad) for thing in self.lent for tensor in _trained_tensors(thing) if tensor.grad is not None]
+        _Pickler(self, stream).dump((self.lent, gradients))  # pickle by itself leaves gradients out
         encoder.buffers.append(stream.getvalue())
         return len(encoder.buffers) - 1
 
@@ -451,6 +452,16 @@ def _same_bits(one: Any, other: Any) -> bool:
     plain = Encoder(lambda value: None)
     plain.encode(one.detach()), plain.encode(other.detach())
     return plain.buffers[0] == plain.buffers[-1]
+
+
+def _trained_tensors(thing: Any) -> list:
+    """The parameters of a module or an optimizer."""
+    torch = sys.modules.get("torch")
+    if torch and isinstance(thing, torch.nn.Module):
+        return list(thing.parameters())
+    if torch and isinstance(thing, torch.optim.Optimizer):
+        return [tensor for group in thing.param_groups for tensor in group["params"]]
+    return []
 
 
 def _number(value: Any) -> int:

@@ -7,6 +7,7 @@ judge takes from it values to compare, and texts to show.
 import builtins
 import io
 import operator
+import os
 import pickle
 import random
 import signal
@@ -76,6 +77,8 @@ class StudentSide(Peer):
     def _interrupt(self, number: int, frame: Any) -> None:
         if self.busy:
             self.busy = False
+            if os.getpid() == 1:
+                _end_others()
             raise Interrupted("processor time" if number == signal.SIGXCPU else "time")
 
     # Cells
@@ -225,9 +228,9 @@ class StudentSide(Peer):
         if not isinstance(tensor, torch.nn.Parameter) or any(tensor is own for thing in self.borrowed for own in _tensors(thing)):
             return None
         number = self._number(tensor)
+        self.parameters.setdefault(number, ())  # told with the answer at hand
         if form is None:
             return True
-        self.parameters.setdefault(number, ())
         return ["parameter", number, form, tensor.requires_grad]
 
     def understand(self, form: list, decoder: Decoder) -> Any:
@@ -267,7 +270,10 @@ class StudentSide(Peer):
     def _unpickle(self, message: dict, decoder: Decoder) -> list[Any]:
         if message.get("pickled") is None:
             return []
-        return _Unpickler(self, decoder.buffers[message["pickled"]]).load()
+        things, gradients = _Unpickler(self, decoder.buffers[message["pickled"]]).load()
+        for tensor, gradient in gradients:
+            tensor.grad = gradient
+        return things
 
     # Parameters of the student's own that the judge has a copy of
 
@@ -318,6 +324,14 @@ class _Unpickler(pickle.Unpickler):
         if kind == "callback":
             return self.side.callbacks.setdefault(value, self.side._callback(value))
         return self.side.objects[value]
+
+
+def _end_others() -> None:
+    """End all that the code has started, and which would slow down what comes next; this is the first process in its namespace."""
+    try:
+        os.kill(-1, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def random_states() -> tuple:

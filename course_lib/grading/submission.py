@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import nbformat
@@ -23,6 +24,7 @@ from course_lib.grading.repair import SubmissionExporter, report
 from course_lib.grading.store import Busy, VerdictStore, only_one
 
 Result = tuple[NotebookNode, ResourcesDict]
+IDLE_SECONDS = 120.0
 
 
 class ResumingExporter(SubmissionExporter):
@@ -57,7 +59,9 @@ class JudgeSubmission(NbGraderPreprocessor):
     memory_gigabytes = Float(3, help="The memory that a submission may use beyond the libraries'").tag(config=True)
     processes = Int(64, help="How many processes and threads a submission may have").tag(config=True)
 
-    _engines: dict[Path, Engine] = {}
+    _kept = None  # the source and engine of the lesson at hand, for all submissions of a run
+    _lock = threading.RLock()
+    _end = threading.Timer(0, lambda: None)
 
     def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> Result:
         course = CourseDirectory(config=self.config)
@@ -66,7 +70,7 @@ class JudgeSubmission(NbGraderPreprocessor):
         store = VerdictStore.of_lesson(Path(course.root), names["assignment"])
         verdict = store.get(task.key())
         if verdict is None:
-            verdict = self._engine(source, names["assignment"]).judge(task)
+            verdict = self._judge(source, task)
             store.put(task.key(), verdict)
         apply(verdict, task, nb)
         nb.metadata["course"]["judged"]["fingerprint"] = fingerprint(course, names["student"], names["assignment"])
@@ -82,14 +86,27 @@ class JudgeSubmission(NbGraderPreprocessor):
         )
         return make_task(nb, source, read_files(folder), limits), source
 
-    def _engine(self, source: NotebookNode, lesson: str) -> Engine:
-        # One for all submissions of a run: its libraries are imported once.
-        if lesson not in self._engines:
-            for engine in self._engines.values():
-                engine.close()
-            self._engines.clear()
-            self._engines[lesson] = Engine(source, self.unprotected)
-        return self._engines[lesson]
+    def _judge(self, source: NotebookNode, task: Task) -> Verdict:
+        kind = JudgeSubmission
+        with kind._lock:
+            kind._end.cancel()
+            if kind._kept is None or kind._kept[0] != source:
+                kind.close()
+                kind._kept = source, Engine(source, self.unprotected)
+            verdict = kind._kept[1].judge(task)
+            # The formgrader's server lives for days; the engine's processes need not.
+            kind._end = threading.Timer(IDLE_SECONDS, kind.close)
+            kind._end.daemon = True
+            kind._end.start()
+        return verdict
+
+    @classmethod
+    def close(cls) -> None:
+        """End the engine that is kept."""
+        with cls._lock:
+            if cls._kept is not None:
+                cls._kept[1].close()
+                cls._kept = None
 
 
 class SaveGradesAtOnce(SaveAutoGrades):

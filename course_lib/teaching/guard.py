@@ -13,7 +13,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 # Where a name of torch may come from, so that a misspelt one, which would forbid nothing, is found.
-_TORCH = (torch, torch.nn.functional, torch.Tensor, torch.nn, torch.special, torch.linalg, torch.fft, torch.optim)
+_TORCH = (torch, torch.nn.functional, torch.Tensor, torch.nn, torch.special, torch.linalg, torch.fft, torch.optim, torch.nn.utils)
 
 
 _ENCODERS = {"bytes": bytes, "bytearray": bytearray}  # constructors that also encode a text
@@ -42,19 +42,19 @@ def forbid_calls(names: Iterable[str], refuse: Callable[[str], None], namespace:
     """Call `refuse(name)` when a function of `names` is called; see `checks.write_it_yourself`.
 
     Torch functions are recognised by their last name ("softmax" is refused as `torch.softmax`, as a method and in
-    `torch.nn.functional`), others by the module and name in which they were defined, so that an alias made before the
-    context opened is seen too. "bytes" and "bytearray" are refused when they encode a text, not when they hold numbers. Calls
-    inside compiled code (numpy's ufuncs, TorchScript, `map(str.encode, …)`) are not seen. `namespace` holds the reader's
-    global names; without it they are those of the cell that opened the context.
+    `torch.nn.functional`), others, those of `torch.nn.utils` among them, by the module and name in which they were defined,
+    so that an alias made before the context opened is seen too. "bytes" and "bytearray" are refused when they encode a text,
+    not when they hold numbers. Calls inside compiled code (numpy's ufuncs, TorchScript, `map(str.encode, …)`) are not seen.
+    `namespace` holds the reader's global names; without it they are those of the cell that opened the context.
 
     Raises ValueError for a name that torch does not have.
     """
     names = list(names)
-    classes = {name: _torch_class(name) for name in names if name.split(".")[0] == "torch"}
-    torch_names = {name.rpartition(".")[2] for name, found in classes.items() if found is None}
+    of_torch = {name: _stem_of_torch(name) for name in names if name.split(".")[0] == "torch"}
+    torch_names = {name.rpartition(".")[2] for name, stem in of_torch.items() if stem is None}
     encoders = [name for name in names if name in _ENCODERS]
-    stems = [name for name in names if name not in classes and name not in encoders]
-    stems += [f"{found.__module__}.{found.__qualname__}" for found in classes.values() if found is not None]
+    stems = [name for name in names if name not in of_torch and name not in encoders]
+    stems += [stem for stem in of_torch.values() if stem is not None]
     before, before_in_threads = sys.getprofile(), threading.getprofile()
     place = _globals_of_caller() if namespace is None else namespace
     with _RefuseTorchFunctions(torch_names, refuse) if torch_names else nullcontext():
@@ -75,13 +75,18 @@ def forbid_calls(names: Iterable[str], refuse: Callable[[str], None], namespace:
                     del place[name]
 
 
-def _torch_class(name: str) -> type | None:
-    """The class of torch that `name` names (calls of its methods are watched), or None if it is a function."""
+def _stem_of_torch(name: str) -> str | None:
+    """Where a class of torch, or a function or module of torch.nn.utils, is defined: its calls are watched; else None."""
+    if name.startswith("torch.nn.utils.") and name in sys.modules:
+        return name
     last = name.rpartition(".")[2]
     found = [thing for home in _TORCH if not isinstance(thing := getattr(home, last, None), ModuleType | None)]
     if not found:
         raise ValueError(f"torch has no {last!r}: {name!r} would forbid nothing")
-    return found[0] if isinstance(found[0], type) else None
+    # The functions of torch.nn.utils are plain Python, which no TorchFunctionMode is told of.
+    home = getattr(found[0], "__module__", None) or ""
+    watched = isinstance(found[0], type) or home.startswith("torch.nn.utils.")
+    return f"{home}.{found[0].__qualname__}" if watched else None
 
 
 def _globals_of_caller() -> dict[str, Any]:

@@ -14,11 +14,18 @@ import regex
 import torch
 import torch.nn.functional as F
 from torch import softmax as alias
+from torch.nn.utils import clip_grad_norm_ as clip_alias
 
 from course_lib.teaching.checks import CheckFailed, write_it_yourself
 
 X = torch.tensor([[1.0, 2.0, 4.0], [0.5, -1.0, 3.0]])
 PATTERN = regex.compile("a")
+
+
+def with_gradient() -> torch.nn.Parameter:
+    parameter = torch.nn.Parameter(X.clone())
+    parameter.grad = X.clone()
+    return parameter
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +59,14 @@ def test_torch_function_under_every_name(call):
     ("torch.nn.LSTM", lambda: torch.nn.LSTM(3, 4)),
     ("torch.nn.LayerNorm", lambda: torch.nn.LayerNorm(3)),
     ("torch.nn.MultiheadAttention", lambda: torch.nn.MultiheadAttention(3, 1)),
+    ("torch.nn.utils.clip_grad_norm_", lambda: torch.nn.utils.clip_grad_norm_([with_gradient()], 1.0)),
+    ("torch.nn.utils.clip_grad_norm_", lambda: torch.nn.utils.clip_grad.clip_grad_norm_([with_gradient()], 1.0)),
+    ("torch.nn.utils.clip_grad_norm_", lambda: clip_alias(with_gradient(), max_norm=1.0)),
+    ("torch.nn.utils.get_total_norm", lambda: torch.nn.utils.get_total_norm([X])),
+    ("torch.nn.utils.clip_grads_with_norm_", lambda: torch.nn.utils.clip_grads_with_norm_([with_gradient()], 1.0, X.norm())),
+    ("torch.nn.utils.clip_grad", lambda: torch.nn.utils.clip_grad_norm_([with_gradient()], 1.0)),
+    ("torch.nn.utils.clip_grad", lambda: torch.nn.utils.clip_grad._get_total_norm([X])),
+    ("torch.nn.utils.parameters_to_vector", lambda: torch.nn.utils.parameters_to_vector([X])),
     ("torch.optim.AdamW", lambda: torch.optim.AdamW([torch.nn.Parameter(X)])),
     ("math.log", lambda: math.log(2)),
     ("collections.Counter", lambda: collections.Counter("aab")),
