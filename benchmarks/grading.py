@@ -51,11 +51,9 @@ def compare(folder: Path, lesson: str, stock_size: int, size: int) -> None:
     times, memory = {}, {}
     for part in (size // 4, size):
         course = make_course(folder / f"course-{part}", lesson, part, (ROOT / "nbgrader_config.py").read_text())
-        code = f"from pathlib import Path; from course_lib.grading.classroom import Classroom; Classroom(Path('.'), {lesson!r}).judge({os.cpu_count()})"
-        judging, first = timed([sys.executable, "-c", code], course)
-        marking, second = timed(["nbgrader", "autograde", lesson], course)
-        times[part], memory[part] = judging + marking, max(first, second)
-        print(f"the course, {part:4d}        {times[part] / part:6.2f} s a submission with its start ({judging:.0f} s judging, {marking:.0f} s marking)")
+        code = f"from pathlib import Path; from course_lib.grading.cycle import Means, judge_and_mark; judge_and_mark(Path('.'), {lesson!r}, Means())"
+        times[part], memory[part] = timed([sys.executable, "-c", code], course)
+        print(f"the course, {part:4d}        {times[part] / part:6.2f} s a submission with its start")
     each = (times[size] - times[size // 4]) / (size - size // 4)
     print(f"the course, each more   {each:6.2f} s a submission")
     print(f"ratio                   {stock_seconds / (times[size] / size):6.1f} with the start, {stock_seconds / each:.1f} for each more (the goal: 10)")

@@ -59,18 +59,16 @@ class Classroom:
                 text, resources = exporter.from_filename(os.path.join(path, f"{self.lesson}.ipynb"), resources=resources)
             yield student, judging.task(nbformat.reads(text, as_version=4), self.course, resources["nbgrader"])[0]
 
-    def judge(self, workers: int, scheduler: str | None = None) -> int:
-        """Judge what waits, showing progress; returns how many submissions that were. What is judged stays judged."""
-        students = self.waiting()
+    def judge(self, students: list[str], workers: int, scheduler: str | None = None) -> None:
+        """Judge the submissions of some students, showing progress. What is judged stays judged."""
         if not students:
-            return 0
+            return
         with tqdm(total=len(students), desc="judging", unit="submission") as bar:
             work = self._on_cluster(scheduler, students) if scheduler else self._here(students, workers)
             for task, verdict in work:
-                if verdict is not None:
+                if verdict is not None and not verdict.stopped:
                     self.store.put(task.key(), verdict)
                 bar.update()
-        return len(students)
 
     def _here(self, students: list[str], workers: int) -> Iterator[tuple[Task, Verdict | None]]:
         local, engines = threading.local(), []

@@ -104,28 +104,57 @@ def _grade(root: Path, lesson: str, export: Path, due: str | None, means: Means)
     _nbgrader(root, "zip_collect", lesson, "--force")
     if not list((root / "submitted").glob(f"*/{lesson}/{lesson}.ipynb")):
         raise ValueError(f"no notebook of {lesson} was found in {export}: a file's name or folder must tell the student, see README.md")
-    Classroom(root, lesson, means.unprotected).judge(means.workers, means.scheduler)
-    _nbgrader(root, "autograde", lesson, *(["--JudgeSubmission.unprotected=True"] if means.unprotected else []))
+    judge_and_mark(root, lesson, means)
     _nbgrader(root, "generate_feedback", lesson, "--force")
     _nbgrader(root, "export", "--to", "grades.csv")
 
 
+def judge_and_mark(root: Path, lesson: str, means: Means) -> None:
+    """Judge what waits in `submitted/` and write the marks, both at once: `nbgrader autograde` takes each verdict as it comes.
+
+    Raises RuntimeError if `nbgrader autograde` fails.
+    """
+    room = Classroom(root, lesson, means.unprotected)
+    students = room.waiting()
+    with room.store.being_filled():
+        marking = _start_nbgrader(root, "autograde", lesson, *(["--JudgeSubmission.unprotected=True"] if means.unprotected else []))
+        try:
+            room.judge(students, means.workers, means.scheduler)
+        except BaseException:
+            marking.terminate()
+            marking.join()
+            raise
+    _finish_nbgrader(root, "autograde", marking)
+
+
 def _nbgrader(root: Path, *arguments: str) -> None:
+    _finish_nbgrader(root, arguments[0], _start_nbgrader(root, *arguments))
+
+
+def _start_nbgrader(root: Path, *arguments: str) -> multiprocessing.Process:
     print("$ nbgrader", *arguments, flush=True)
-    log = root / f"nbgrader-{arguments[0]}.log"
     # Forked from one server that has imported nbgrader: the import takes seconds, and there are five commands.
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(["nbgrader.apps.nbgraderapp", "course_lib.grading.plugins"])
-    process = server.Process(target=_run_nbgrader, args=(root.resolve(), list(arguments), log.resolve(), dict(os.environ)))
+    process = server.Process(target=_run_nbgrader, args=(root.resolve(), list(arguments), _log(root, arguments[0]), dict(os.environ)))
     process.start()
+    return process
+
+
+def _finish_nbgrader(root: Path, command: str, process: multiprocessing.Process) -> None:
     process.join()
+    log = _log(root, command)
     said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     for why, file in re.findall(r"(Not collected, since [^:]*): (.*)", said):
         print(f"  {why}: {Path(file).name}")
     if process.exitcode != 0:
         lines = [line for line in said.splitlines() if "ERROR" in line] or said.splitlines()
-        raise RuntimeError(f"nbgrader {arguments[0]} failed; the whole log is {log}\n" + "\n".join(lines[-3:]))
+        raise RuntimeError(f"nbgrader {command} failed; the whole log is {log}\n" + "\n".join(lines[-3:]))
     log.unlink()
+
+
+def _log(root: Path, command: str) -> Path:
+    return root.resolve() / f"nbgrader-{command}.log"
 
 
 def _run_nbgrader(root: Path, arguments: list[str], log: Path, environment: dict[str, str]) -> None:

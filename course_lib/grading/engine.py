@@ -17,7 +17,7 @@ from course_lib.grading.channel import Channel, Closed, Garbled, pair
 from course_lib.grading.judge import Verdict, crashed
 from course_lib.grading.limits import Limits
 
-VERSION = 1  # of verdicts: those of another version are not used again
+VERSION = 2  # of verdicts: those of another version are not used again
 COURSE = Path(__file__).resolve().parents[1]
 SKIPPED_TAGS = {"experiment", "skip-execution"}
 MOST_FILE_BYTES = 20 * 2**20

@@ -38,6 +38,7 @@ class Verdict:
     limits: list[str] = field(default_factory=list)
     interference: list[dict] = field(default_factory=list)
     seconds: float = 0.0
+    stopped: bool = False  # the judge itself came to an end: not kept, so that the next run judges again
 
     def as_plain(self) -> dict:
         """For JSON; `Verdict.from_plain` reads it."""
@@ -349,4 +350,5 @@ def _error(name: str, sentence: str, lines: list[str] | None = None) -> dict:
 def crashed(cells: list[dict], why: str) -> Verdict:
     """The verdict where the judge itself came to an end: nothing is earned, and the instructor is told."""
     outputs = {number: [_error("NotRun", f"This cell was not run: {why}.")] for number, cell in enumerate(cells) if cell["role"] == "graded"}
-    return Verdict(outputs, [f"Judging stopped: {why}. Please grade this submission again or by hand."], [f"Judging stopped: {why}."])
+    report = [f"Judging stopped: {why}. Please grade this submission again or by hand."]
+    return Verdict(outputs, report, [f"Judging stopped: {why}."], stopped=True)

@@ -129,6 +129,8 @@ def enter_namespaces() -> None:
 def confine(limits: Limits, read_only: Iterable[Path], namespaces: bool) -> None:
     """In the first process of new namespaces: an empty scratch folder, no rights, limits; cannot be undone."""
     size = _address_space()
+    if not sys.platform.startswith("linux"):  # told to grade unprotected: limits are all that there is
+        return _take_limits(limits, size)
     libc = _libc()
     if namespaces:
         _call(libc.mount, b"none", b"/", None, _MS_REC_PRIVATE, None)

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +32,35 @@ class VerdictStore:
             return Verdict.from_plain(json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
+
+    @contextmanager
+    def being_filled(self):
+        """While this context is open, `wait` waits for verdicts that are not there yet."""
+        import fcntl
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / ".filling", "a") as file:
+            # A lock, not a file's being there: it ends with this process, however that ends.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def wait(self, key: str) -> Verdict | None:
+        """The verdict of a task, as soon as another process has put it here; None if none is to be expected."""
+        while (verdict := self.get(key)) is None and self._is_being_filled():
+            time.sleep(0.05)
+        return verdict or self.get(key)
+
+    def _is_being_filled(self) -> bool:
+        import fcntl
+
+        try:
+            with open(self.folder / ".filling") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return False
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
 
     def put(self, key: str, verdict: Verdict) -> None:
         """Keep a verdict; raises OSError where the disk is full, and leaves nothing behind then."""

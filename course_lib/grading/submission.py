@@ -68,12 +68,14 @@ class JudgeSubmission(NbGraderPreprocessor):
         names = resources["nbgrader"]
         task, source = self.task(nb, course, names)
         store = VerdictStore.of_lesson(Path(course.root), names["assignment"])
-        verdict = store.get(task.key())
+        verdict = store.wait(task.key())
         if verdict is None:
             verdict = self._judge(source, task)
-            store.put(task.key(), verdict)
+            if not verdict.stopped:
+                store.put(task.key(), verdict)
         apply(verdict, task, nb)
-        nb.metadata["course"]["judged"]["fingerprint"] = fingerprint(course, names["student"], names["assignment"])
+        if not verdict.stopped:  # else it counts as unfinished
+            nb.metadata["course"]["judged"]["fingerprint"] = fingerprint(course, names["student"], names["assignment"])
         return nb, resources
 
     def task(self, nb: NotebookNode, course: CourseDirectory, names: dict) -> tuple[Task, NotebookNode]:

@@ -4,6 +4,8 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -56,3 +58,27 @@ def test_one_run_at_a_time(tmp_path):
     with only_one(tmp_path), only_one(tmp_path):  # a run shares the lock with what it starts
         assert os.environ["COURSE_GRADING_LOCK"]
     assert "COURSE_GRADING_LOCK" not in os.environ
+
+
+def test_a_verdict_that_is_coming_is_waited_for(tmp_path):
+    store = VerdictStore(tmp_path / "judged")
+    assert store.wait("k") is None
+    with store.being_filled():
+        threading.Timer(0.3, lambda: store.put("k", VERDICT)).start()
+        assert store.wait("k") == VERDICT
+    began = time.monotonic()
+    assert store.wait("none") is None and time.monotonic() - began < 1
+
+
+def test_nobody_waits_for_a_process_that_was_killed(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from course_lib.grading.store import VerdictStore\n"
+        f"with VerdictStore(Path({str(tmp_path)!r})).being_filled(): print('held', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    threading.Timer(0.3, other.kill).start()
+    began = time.monotonic()
+    assert VerdictStore(tmp_path).wait("k") is None
+    assert 0.2 < time.monotonic() - began < 20
+    other.wait()

@@ -38,7 +38,8 @@ def test_passed_failed_and_warned():
 
 def test_a_cell_without_a_verdict_earns_nothing():
     assert grades(Verdict({})) == [0, 0]
-    assert grades(crashed(make_task(answered("..."), source(), {}, Limits()).cells, "it broke")) == [0, 0]
+    broken = crashed(make_task(answered("..."), source(), {}, Limits()).cells, "it broke")
+    assert grades(broken) == [0, 0] and broken.stopped and not Verdict().stopped
 
 
 def test_what_was_found_stands_in_the_notebook():
