@@ -5,6 +5,8 @@ import os
 from dataclasses import replace
 
 import nbformat
+from pathlib import Path
+
 import pytest
 
 from course_lib.grading import doctor, sandbox
@@ -35,7 +37,7 @@ def engine():
 @pytest.mark.slow
 def test_a_submission_sees_the_libraries_and_nothing_else(engine):
     places = [COURSE.parent / "solutions", COURSE.parent / "tests", COURSE.parent / "gradebook.db", COURSE.parent / "submitted", COURSE / "reference" / "embeddings.py",
-              COURSE / "reference" / "language_model.py", "/root/.bashrc", "/home", "/var", "/etc/passwd", "/etc/shadow", "/sys", "/mnt"]
+              COURSE / "reference" / "language_model.py", Path.home() / ".bashrc", "/home", "/var", "/etc/passwd", "/etc/shadow", "/sys", "/mnt"]
     seen = [COURSE / "reference" / "tokens.py", COURSE / "teaching" / "checks.py", COURSE / "data" / "__init__.py"]
     code = f"import os, json\nprint(json.dumps([[os.path.exists(p) for p in ps] for ps in {[[*map(str, places)], [*map(str, seen)]]!r}]))"
     hidden, shown = json.loads(outputs_of(code, engine))

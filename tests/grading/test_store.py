@@ -44,13 +44,19 @@ def test_a_full_disk_leaves_the_old_verdict_and_no_rest(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["k.json"]
 
 
-def test_one_run_at_a_time(tmp_path):
+def hold(context: str) -> subprocess.Popen:
+    """Another process, in a `with` statement of the store."""
     code = (
-        "import sys; from pathlib import Path; from course_lib.grading.store import only_one\n"
-        f"with only_one(Path({str(tmp_path)!r})): print('held', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from course_lib.grading.store import VerdictStore, only_one\n"
+        f"with {context}: print('held', flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "held\n"
+    return other
+
+
+def test_one_run_at_a_time(tmp_path):
+    other = hold(f"only_one(Path({str(tmp_path)!r}))")
     with pytest.raises(Busy, match="another grading run"), only_one(tmp_path):
         pass
     other.kill()
@@ -71,12 +77,7 @@ def test_a_verdict_that_is_coming_is_waited_for(tmp_path):
 
 
 def test_nobody_waits_for_a_process_that_was_killed(tmp_path):
-    code = (
-        "import sys; from pathlib import Path; from course_lib.grading.store import VerdictStore\n"
-        f"with VerdictStore(Path({str(tmp_path)!r})).being_filled(): print('held', flush=True); sys.stdin.read()"
-    )
-    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert other.stdout.readline() == "held\n"
+    other = hold(f"VerdictStore(Path({str(tmp_path)!r})).being_filled()")
     threading.Timer(0.3, other.kill).start()
     began = time.monotonic()
     assert VerdictStore(tmp_path).wait("k") is None

@@ -4,6 +4,7 @@ In most, softmax is wrong and a trick is to earn its points: it earns none, and 
 program is right and does harm beside it: it keeps its points, or loses those of the exercise that it harms.
 """
 
+from course_lib.grading.engine import COURSE
 from course_lib.grading.limits import Limits
 from tests.hostile.court import Case
 
@@ -24,7 +25,8 @@ side = next(thing for thing in gc.get_objects() if isinstance(thing, StudentSide
 
 def trick(name: str, code: str, **more) -> Case:
     """A wrong softmax, and something to hide it."""
-    return Case(name, {"softmax": WRONG + _plain(code)}, loses=NONE, **more)
+    # Where the course really is: an attack that looks elsewhere proves nothing.
+    return Case(name, {"softmax": WRONG + _plain(code).replace("COURSE_FOLDER", str(COURSE.parent))}, loses=NONE, **more)
 
 
 def costs(name: str, code: str, **more) -> Case:
@@ -273,7 +275,7 @@ FLOODS = [
 BREAK_OUTS = [
     trick("the instructor's source", '''
         import json, pathlib
-        for folder in (pathlib.Path("/work/main"), *pathlib.Path.cwd().parents, *pathlib.Path("/").glob("*")):
+        for folder in (pathlib.Path("COURSE_FOLDER"), *pathlib.Path.cwd().parents, *pathlib.Path("/").glob("*")):
             for path in folder.glob("**/solutions/*/*.ipynb"):
                 for cell in json.loads(path.read_text())["cells"]:
                     if "BEGIN SOLUTION" in "".join(cell["source"]): exec("".join(cell["source"]))
@@ -301,7 +303,7 @@ BREAK_OUTS = [
     ''', suspect="socket"),
     trick("writes wherever it can", '''
         import os
-        for folder in ("/", "/usr", "/usr/lib", "/etc", "/work", "/work/main", "/root", "/home", "/dev", "/var", os.path.dirname(torch.__file__)):
+        for folder in ("/", "/usr", "/usr/lib", "/etc", "COURSE_FOLDER", "/root", "/home", "/dev", "/var", os.path.dirname(torch.__file__)):
             try:
                 with open(folder + "/written-by-a-student", "w") as file: file.write("x")
                 softmax = lambda logits: torch.softmax(logits, -1)
