@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import chdir
 from pathlib import Path
+from queue import SimpleQueue
 
 import nbformat
 from nbgrader.converters import Autograde
@@ -71,13 +72,17 @@ class Classroom:
                 bar.update()
 
     def _here(self, students: list[str], workers: int) -> Iterator[tuple[Task, Verdict | None]]:
-        local, engines = threading.local(), []
+        engines = [Engine(self.source, self.unprotected) for _ in range(workers)]
+        free = SimpleQueue()
+        for engine in engines:
+            free.put(engine)
 
         def judge(task: Task) -> Verdict:
-            if not hasattr(local, "engine"):
-                local.engine = Engine(self.source, self.unprotected)
-                engines.append(local.engine)
-            return local.engine.judge(task)
+            engine = free.get()
+            try:
+                return engine.judge(task)
+            finally:
+                free.put(engine)
 
         pool = ThreadPoolExecutor(workers)
         try:

@@ -5,8 +5,12 @@ import atexit
 import hashlib
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +105,10 @@ def visible_files(source: NotebookNode) -> list[Path]:
     return list(dict.fromkeys([*folders, *floors, *taught]))
 
 
+class Stopped(Exception):
+    """The engine was closed while it judged."""
+
+
 class Engine:
     """Judges submissions of one lesson, one at a time. Use several, in several threads, to use several cores."""
 
@@ -110,9 +118,14 @@ class Engine:
         self.taught = _references(source, COURSE)
         self.channel: Channel | None = None
         self.process: subprocess.Popen | None = None
+        self.closed = False
+        self.changing = threading.Lock()  # the servers: one thread judges, another may close
 
     def judge(self, task: Task) -> Verdict:
-        """The verdict on a task; one that brings the judge down twice earns nothing, and says so."""
+        """The verdict on a task; one that brings the judge down twice earns nothing, and says so.
+
+        Raises Stopped where the engine is closed meanwhile.
+        """
         verdict = self._judge(task)
         students = [cell for cell in task.cells if cell["role"] == "student"]
         for number, what, line in suspicion.find([cell["source"] for cell in students], self.taught):
@@ -126,7 +139,7 @@ class Engine:
             try:
                 reply = self._ask(task)
             except (Closed, Garbled):
-                self.close()
+                self._end()
                 continue
             if "verdict" in reply:
                 return Verdict.from_plain(reply["verdict"])
@@ -143,22 +156,32 @@ class Engine:
         return self.channel.receive()[0]
 
     def _start(self) -> None:
-        self.channel, theirs = pair()
-        command = [sys.executable, "-m", "course_lib.grading.fork_server", "judge", str(theirs.fileno())]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
-        theirs.close()
-        atexit.register(self.close)
+        with self.changing:
+            if self.closed:
+                raise Stopped
+            self.channel, theirs = pair()
+            command = [sys.executable, "-m", "course_lib.grading.fork_server", "judge", str(theirs.fileno())]
+            environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+            self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+            theirs.close()
+            atexit.register(self.close)
         self.channel.send(self.setup)
         self.channel.receive()
 
     def close(self) -> None:
-        """End the servers."""
-        if self.process is not None:
-            self.channel.close()
-            self.process.kill()
-            self.process.wait()
-            self.process = None
+        """End the servers, for good: a thread that judges meanwhile does not start them again."""
+        self.closed = True
+        self._end()
+
+    def _end(self) -> None:
+        with self.changing:
+            if self.process is not None:
+                with suppress(OSError):
+                    self.channel.end.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
+                self.channel.close()
+                os.killpg(self.process.pid, signal.SIGKILL)  # the judge forked for a submission too
+                self.process.wait()
+                self.process = None
 
 
 def read_files(folder: Path) -> dict[str, bytes]:

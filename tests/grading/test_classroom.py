@@ -9,14 +9,16 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from course_lib.grading.classroom import Classroom, judge_there
 from course_lib.grading.cycle import Means, grade, read_scores
-from course_lib.grading.engine import Engine
+from course_lib.grading.engine import Engine, Stopped, Task
 from course_lib.grading.judge import Verdict
 from tests.grading.small_course import LESSON, export, hand_in, make_course
 
@@ -70,6 +72,26 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path):
     time.sleep(0.5)
     left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert not [line for line in left.splitlines() if "fork_server" in line and str(root) in line]
+
+
+@pytest.mark.slow
+def test_an_engine_that_is_closed_while_it_judges_stops_and_does_not_start_again():
+    engine, ends = Engine(nbformat.v4.new_notebook()), []
+    cells = [{"role": "student", "source": "import time; time.sleep(300)", "grade_id": None, "place": 0}]
+
+    def judge():
+        with pytest.raises(Stopped):
+            engine.judge(Task(cells, [], {}))
+        ends.append(engine.process)
+
+    thread = threading.Thread(target=judge)
+    thread.start()
+    while engine.process is None:
+        time.sleep(0.1)
+    time.sleep(2)  # to close it in the middle of whatever it does
+    engine.close()
+    thread.join(20)
+    assert ends == [None]
 
 
 @pytest.mark.slow
