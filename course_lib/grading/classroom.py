@@ -14,6 +14,7 @@ from queue import SimpleQueue
 import nbformat
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import CheckCellMetadata
 from tqdm import tqdm
 
 from course_lib.grading.engine import Engine, Task
@@ -50,7 +51,8 @@ class Classroom:
         """Each student's task, repaired as `nbgrader autograde` repairs it."""
         exporter = SubmissionExporter(config=self.config)
         for step in self.config.Autograde.sanitize_preprocessors:
-            exporter.register_preprocessor(step, enabled=True)
+            if step is not CheckCellMetadata:  # changes nothing; `nbgrader autograde` asks it
+                exporter.register_preprocessor(step, enabled=True)
         converter = Autograde(coursedir=self.course, config=self.config)
         judging = JudgeSubmission(config=self.config)
         for student in students:

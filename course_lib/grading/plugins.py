@@ -1,7 +1,7 @@
 """What the course plugs into stock nbgrader; `nbgrader_config.py` calls `configure`."""
 
 from nbgrader.converters import Autograde, GenerateAssignment
-from nbgrader.preprocessors import ComputeChecksums, Execute, SaveAutoGrades
+from nbgrader.preprocessors import CheckCellMetadata, ComputeChecksums, Execute, SaveAutoGrades
 from traitlets.config import Config
 
 from course_lib.grading.collect import PlatformCollector, PlatformExtractor
@@ -39,5 +39,6 @@ def _release_steps() -> list:
 def _autograde_steps() -> list:
     steps = _defaults(Autograde, "autograde_preprocessors")
     after = steps.index(Execute) + 1
-    rest = [SaveGradesAtOnce if step is SaveAutoGrades else step for step in steps[after:]]
+    # The metadata were checked before judging, and nothing changes them after.
+    rest = [SaveGradesAtOnce if step is SaveAutoGrades else step for step in steps[after:] if step is not CheckCellMetadata]
     return [JudgeSubmission, TrustOutputs, ShowReport, *rest]
