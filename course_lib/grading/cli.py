@@ -136,7 +136,7 @@ def _notebook(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    from course_lib.grading.cycle import Means, grade, table
+    from course_lib.grading.cycle import Means, grade, of_other_lessons, table
 
     _require_sources([options.lesson])
     if options.workers < 1:
@@ -146,6 +146,8 @@ def _grade(options: argparse.Namespace) -> int:
         (root, export), due = _make_demo_class(options.lesson), DEMO_DUE
     scores = grade(root, options.lesson, export, due, Means(options.workers, options.scheduler, options.unprotected))
     print(f"\n{table(scores)}\n\nScores: {root / 'grades.csv'}\nFeedback: {root / 'feedback'}")
+    for other, count in of_other_lessons(scores).items():
+        print(f"warning: {count} of {len(scores)} handed in the lesson {other}; was {options.lesson} meant?", file=sys.stderr)
     return 0
 
 

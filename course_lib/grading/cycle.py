@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from course_lib.grading import sandbox
 from course_lib.grading.classroom import Classroom
 from course_lib.grading.collect import unpack_export
+from course_lib.grading.repair import OTHER_LESSON
 from course_lib.grading.store import only_one
 
 
@@ -89,6 +91,12 @@ def table(scores: list[Score]) -> str:
     ]
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in [head, *rows])
+
+
+def of_other_lessons(scores: list[Score]) -> dict[str, int]:
+    """The other lessons that at least a quarter of the class handed in instead, and how many did."""
+    found = Counter(match[1] for score in scores for note in score.notes if (match := re.match(rf"{OTHER_LESSON} ([\w-]+)\.", note)))
+    return {name: count for name, count in found.items() if 4 * count >= len(scores)}
 
 
 def _grade(root: Path, lesson: str, export: Path, due: str | None, means: Means) -> None:

@@ -30,6 +30,7 @@ COLLECTED = "collected.json"
 CODE = (".py", ".pyc", ".so")
 
 _READING = "course_reading"
+OTHER_LESSON = "This is the notebook of the lesson"
 _MAKE = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell, "raw": nbformat.v4.new_raw_cell}
 IN_EVERY_LESSON = {"given-setup", "quiz", "check-quiz", "own-words"}
 Result = tuple[NotebookNode, ResourcesDict]
@@ -333,7 +334,7 @@ def _empty_if_of_another_lesson(nb: NotebookNode, wanted: dict, course: CourseDi
     for path in sorted(Path(course.format_path(course.source_directory, ".", ".")).glob("*/*.ipynb")):
         name = path.stem
         if path.parent.name == name and ids & (set(_labelled(_source_notebook(course, name, name))) - set(wanted)):
-            report(nb, f"This is the notebook of the lesson {name}. Nothing in it could be graded for {resources['nbgrader']['notebook']}.")
+            report(nb, f"{OTHER_LESSON} {name}. Nothing in it could be graded for {resources['nbgrader']['notebook']}.")
             nb.cells = []
             return
 

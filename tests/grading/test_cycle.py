@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
-from course_lib.grading.cycle import Score, grade, read_scores, table
+from course_lib.grading.cycle import Score, grade, of_other_lessons, read_scores, table
 from tests.graders.demo_class import make_class, write_export
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +31,14 @@ def test_the_table_adds_up():
         "benjamin  0/2  0/1    0/3",
     ]
     assert table([]) == "No submission has been graded."
+
+
+def test_a_class_that_handed_in_another_lesson_is_noticed():
+    notes = {"a": "01-tokens", "b": "01-tokens", "c": "02-embeddings"}
+    scores = [Score(name, {}, {}, ["late by 2.0 hours", f"This is the notebook of the lesson {lesson}. Nothing in it could be graded for 00-x."]) for name, lesson in notes.items()]
+    others = [Score(name, {}, {}, []) for name in "defgh"]
+    assert of_other_lessons(scores + others) == {"01-tokens": 2}
+    assert of_other_lessons(others) == {}
 
 
 def test_a_missing_lesson_or_export_is_named(tmp_path):
