@@ -52,6 +52,7 @@ class Submission:
     points: dict[str, float] = field(default_factory=dict)  # check -> points
     waiting: set[str] = field(default_factory=set)  # checks that a person has yet to mark
     readable: bool = False
+    untouched: set[str] = field(default_factory=set)  # exercises whose cell is as it was released
     failures: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # check -> (name of the error, its sentence)
     seconds: float | None = None
     limits: list[str] = field(default_factory=list)
@@ -107,8 +108,9 @@ def read_submissions(root: Path, lesson: str) -> tuple[list[Submission], int]:
             found[student].waiting |= {name} if waits else set()
     if not found:
         raise ValueError(f"no submission of {lesson} has been graded in {root}")
+    released = _answers(root / "lessons" / lesson / f"{lesson}.ipynb")
     for submission in found.values():
-        _add_notebook(submission, root / "autograded" / submission.student / lesson / f"{lesson}.ipynb")
+        _add_notebook(submission, root / "autograded" / submission.student / lesson / f"{lesson}.ipynb", released)
     return [found[student] for student in sorted(found)], students
 
 
@@ -121,7 +123,20 @@ def _grades(gradebook: Gradebook, lesson: str) -> list[tuple]:
     return query.join(Assignment, Assignment.id == SubmittedAssignment.assignment_id).filter(Assignment.name == lesson).all()
 
 
-def _add_notebook(submission: Submission, path: Path) -> None:
+def _answers(path: Path) -> set[tuple[str, str]]:
+    """(grade_id, source) of the cells that students fill in, as the notebook at `path` has them; none where it is not there."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path.exists() else []
+    return {found for cell in cells if (found := _answer(cell)) is not None}
+
+
+def _answer(cell: dict) -> tuple[str, str] | None:
+    data, source = cell.get("metadata", {}).get("nbgrader", {}), cell.get("source", "")
+    if not data.get("solution") or data.get("grade"):
+        return None
+    return data["grade_id"], (source if isinstance(source, str) else "".join(source)).strip()
+
+
+def _add_notebook(submission: Submission, path: Path, released: set[tuple[str, str]]) -> None:
     try:
         notebook = json.loads(path.read_bytes())
         course, cells = _dict(notebook["metadata"].get("course")), notebook["cells"]
@@ -137,6 +152,8 @@ def _add_notebook(submission: Submission, path: Path) -> None:
         data = cell.get("metadata", {}).get("nbgrader", {})
         if data.get("grade") and cell.get("cell_type") == "code":
             submission.failures[data["grade_id"]] = _failures(cell)
+        if _answer(cell) in released:
+            submission.untouched.add(data["grade_id"])
 
 
 def _add_judgement(submission: Submission, judged: dict) -> None:
@@ -196,7 +213,7 @@ def exercises(checks: list[Check], submissions: list[Submission]) -> list[Exerci
 def _exercise(name: str, group: list[Check], marked: list[Check], submissions: list[Submission]) -> Exercise:
     possible = sum(check.possible for check in group)
     waiting = sum(any(check.name in submission.waiting for check in group) for submission in submissions)
-    empty = sum(any(error == "NotImplementedError" for check in group for error, _ in s.failures.get(check.name, [])) for s in submissions)
+    empty = sum(name in s.untouched or _says_empty(s, group) for s in submissions)
     if waiting or not submissions:
         # Empty answers have their 0 already, answers that wait have none: the mean of those marked would mislead.
         return Exercise(name, possible, None, None, None, empty, waiting)
@@ -204,6 +221,10 @@ def _exercise(name: str, group: list[Check], marked: list[Check], submissions: l
     others = [submission.earned(check for check in marked if check.exercise != name) for submission in submissions]
     solved = statistics.fmean(value >= possible - _ROUNDING for value in points)
     return Exercise(name, possible, solved, statistics.fmean(points) / possible, discrimination(points, others), empty, 0)
+
+
+def _says_empty(submission: Submission, group: list[Check]) -> bool:
+    return any(error == "NotImplementedError" for check in group for error, _ in submission.failures.get(check.name, []))
 
 
 def discrimination(points: list[float], others: list[float]) -> float | None:

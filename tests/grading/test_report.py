@@ -271,6 +271,23 @@ def test_another_lesson_in_the_gradebook_changes_nothing(tmp_path, empty):
     assert (ada.student, ada.earned_nothing, students) == ("ada", True, 2)
 
 
+def test_an_answer_left_as_it_was_released_is_not_begun(tmp_path, empty):
+    room = Class(tmp_path, empty)
+    draft, done = "def mean(x): return sum(x)", "def mean(x): return sum(x) / len(x)"
+    for student, source, folder in (("", draft, "lessons"), ("ada", draft, ""), ("ben", done, ""), ("cora", draft + "\n", "")):
+        if student:
+            room.add(student, {"check-mean": 1})
+        path = tmp_path / (folder or f"autograded/{student}") / LESSON / f"{LESSON}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        notebook = json.loads(path.read_text()) if student else {"cells": []}
+        cell = {"cell_type": "code", "metadata": {"nbgrader": {"grade": False, "solution": True, "grade_id": "mean"}}, "source": source, "outputs": []}
+        path.write_text(json.dumps(notebook | {"cells": [cell, *notebook["cells"]]}))
+    room.gradebook.db.commit()
+    submissions, _ = report.read_submissions(tmp_path, LESSON)
+    assert [entry.untouched for entry in submissions] == [{"mean"}, set(), {"mean"}]
+    assert exercises(report.read_checks(tmp_path, LESSON), submissions)[0].not_begun == 2
+
+
 def test_bars_and_durations():
     assert histogram([0, 0.99, 1, 5, 9.999, 10, 12], 10) == [2, 1, 0, 0, 0, 1, 0, 0, 0, 3]
     assert [duration(s) for s in (0.25, 1.9, 75, 7200, 1e6)] == ["0.25 seconds", "1.9 seconds", "75 seconds", "2 hours", "11.6 days"]
