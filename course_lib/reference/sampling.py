@@ -14,7 +14,10 @@ from math import inf
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
+
+from course_lib.reference.decoding import TokenReader
+from course_lib.reference.gpt import GPT
 
 
 def _check(condition: bool, name: str, expected: str, got: object) -> None:
@@ -88,7 +91,7 @@ def sample(
 
 @torch.inference_mode()
 def generate(
-    model: nn.Module,
+    model: GPT,
     input_ids: Int[Tensor, "batch length"],
     max_new_tokens: int,
     do_sample: bool = True,
@@ -99,7 +102,7 @@ def generate(
     stop_ids: Collection[int] = (),
     generator: torch.Generator | None = None,
 ) -> Int[Tensor, "sequences total_length"]:
-    """The prompts with new tokens behind them, each token read once: keys and values stay in a cache (`GPT.new_cache`).
+    """The prompts with new tokens behind them, each token read once: keys and values stay in a cache (`GPT.new_cache`), and the new ones are read by a `TokenReader`.
 
     Row b * num_return_sequences + i is the i-th continuation of prompt b. A row that has drawn one of `stop_ids` is filled with that id; when all
     rows have, generation ends early. Raises ValueError where prompt and new tokens do not fit into the model's context, and as `sample` does.
@@ -114,16 +117,17 @@ def generate(
     cache = model.new_cache(batch, length + max_new_tokens)
     logits = model.last_logits(input_ids, cache).repeat_interleave(num_return_sequences, 0)
     cache.repeat(num_return_sequences)
+    reader = TokenReader(model, cache)
     ids = torch.cat((input_ids.repeat_interleave(num_return_sequences, 0), input_ids.new_empty(len(logits), max_new_tokens)), 1)
     stops = torch.tensor(sorted(stop_ids), dtype=torch.int64, device=ids.device)
     stopped = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     for place in range(length, length + max_new_tokens):
         chosen = sample(logits, do_sample, temperature, top_k, top_p, generator)
-        ids[:, place] = torch.where(stopped, ids[:, place - 1], chosen)
+        ids[:, place] = torch.where(stopped, ids[:, place - 1], chosen) if len(stops) else chosen
         if len(stops):
             stopped = torch.isin(ids[:, place], stops)
             if bool(stopped.all()):
                 return ids[:, : place + 1]
         if place + 1 < ids.shape[1]:
-            logits = model.last_logits(ids[:, place : place + 1], cache)
+            logits = reader(ids[:, place])
     return ids

@@ -15,14 +15,15 @@ FLOORS = {
     "reference": {"reference"},
     "teaching": {"teaching", "data"},
     "grading": {"grading", "teaching"},
+    "recipes": {"recipes", "teaching", "reference", "data"},
     "bootstrap": set(),
 }
 
 #: Module of `course_lib.reference` -> the number of the lesson that teaches it.
 TAUGHT_IN = {
     "tokens": 1, "embeddings": 2, "language_model": 3, "recurrent": 4, "convolution": 5, "attention": 6, "transformer": 7, "gpt": 8,
-    "sampling": 8, "bert": 9, "adaptation": 10, "gan": 11, "vae": 12, "diffusion": 13, "state_space": 14, "hybrid": 15, "multimodal": 16,
-    "responsible": 17,
+    "sampling": 8, "decoding": 8, "bert": 9, "adaptation": 10, "gan": 11, "vae": 12, "diffusion": 13, "state_space": 14,
+    "selective_scan_kernels": 14, "hybrid": 15, "multimodal": 16, "responsible": 17,
 }
 
 
