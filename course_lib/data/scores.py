@@ -46,6 +46,8 @@ SCORES = (
     Score("MLP", 2.187, "03-language-models", "Bengio's MLP on bytes: context 8, vectors 24, hidden 256; 1000 AdamW steps of 32 × 48"),
     Score("GRU", 2.18, "04-recurrent-networks", "GRU on bytes: vectors 64, hidden 192; 640 AdamW steps of 16 × 32, the state handed on"),
     Score("WaveNet", 2.29, "05-convolutions-for-sequences", "WaveNet on bytes: 64 channels, dilations 1 to 16; 12 s of processor time, about 500 AdamW steps of 4 × 160"),
+    Score("GPT, a minute", 1.774, "08-gpt", "Llama of 4 layers, width 96, on 1,024 byte pair tokens: 350 steps of 16 × 128 by Muon and AdamW"),
+    Score("GPT, the checkpoint", 1.723, "08-gpt", "Llama of 4 layers, width 128, on 1,024 byte pair tokens: 1,200 steps, course_lib.recipes.manual_gpt"),
 )
 
 

@@ -1,8 +1,7 @@
-"""Training a language model on one text in minutes: Muon for the matrices inside, AdamW for the rest, a warm-up and a cosine."""
+"""Training a language model on one text in minutes: Muon for the matrices inside, AdamW for the rest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import cos, pi
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +11,8 @@ from torch import Tensor, nn
 from course_lib.teaching.muon import Muon
 from course_lib.teaching.training import train
 
-WARM_UP = 0.05  # share of the steps
+WARM_UP = 10  # steps
+FALL = 0.6  # the last share of the steps, in which the rates fall to 0
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Recipe:
     ----------
     steps, batch, length: each step reads `batch` stretches of `length` tokens from random places of the text.
     matrix_rate, weight_decay: of Muon, which trains the matrices inside the blocks.
-    vector_rate: of AdamW, which trains token vectors, positions, norms and biases, without decay.
+    vector_rate, norm_rate: of AdamW, which trains token vectors and positions, and norms and biases, without decay.
     dropout: share of the numbers in the token vectors that each step sets to 0, the others made larger to match (Srivastava et al. 2014).
     seed: of the places.
     """
@@ -34,6 +34,7 @@ class Recipe:
     matrix_rate: float = 0.02
     weight_decay: float = 1.0
     vector_rate: float = 0.03
+    norm_rate: float = 0.003
     dropout: float = 0.0
     seed: int = 0
 
@@ -58,12 +59,8 @@ def fit_language_model(
         shape = f"{tuple(text.shape)} of {text.dtype}" if isinstance(text, Tensor) else type(text).__name__
         raise ValueError(f"text: expected an int64 row of more than {recipe.length} ids, got {shape}")
     predict = predict or model
-    inside = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and name.startswith("blocks.")]
-    rest = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or not name.startswith("blocks.")]
-    optimizers = [
-        Muon(inside, lr=recipe.matrix_rate, weight_decay=recipe.weight_decay),
-        torch.optim.AdamW(rest, lr=recipe.vector_rate, betas=(0.9, 0.95), weight_decay=0.0),
-    ]
+    optimizers = _optimizers(model, recipe)
+    rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     generator = torch.Generator().manual_seed(recipe.seed)
     torch.manual_seed(recipe.seed)  # of the dropout
     device = next(model.parameters()).device
@@ -73,9 +70,10 @@ def fit_language_model(
         places = torch.randint(len(text) - recipe.length, (recipe.batch, 1), generator=generator) + steps_of
         rows = text[places.to(text.device)].to(device)
         loss = F.cross_entropy(predict(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten())
-        for optimizer, rate in zip(optimizers, (recipe.matrix_rate, recipe.vector_rate)):
+        for optimizer, highest in zip(optimizers, rates):
             optimizer.zero_grad()
-            optimizer.param_groups[0]["lr"] = rate * _share(number, recipe.steps)
+            for group, rate in zip(optimizer.param_groups, highest):
+                group["lr"] = rate * _share(number, recipe.steps)
         loss.backward()
         for optimizer in optimizers:
             optimizer.step()
@@ -88,7 +86,19 @@ def fit_language_model(
         noise.remove()
 
 
+def _optimizers(model: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """One for the matrices inside the blocks, one for all other parameters."""
+    matrices, vectors, rest = [], [], []
+    for name, parameter in model.named_parameters():
+        kind = rest if parameter.ndim != 2 else matrices if name.startswith("blocks.") else vectors
+        kind.append(parameter)
+    others = [{"params": vectors, "lr": recipe.vector_rate}, {"params": rest, "lr": recipe.norm_rate}]
+    return [
+        Muon(matrices, lr=recipe.matrix_rate, weight_decay=recipe.weight_decay),
+        torch.optim.AdamW([group for group in others if group["params"]], betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
 def _share(step: int, steps: int) -> float:
-    """Of the highest rate: a straight line up, then half a cosine down to 0."""
-    warm = max(1, round(WARM_UP * steps))
-    return (step + 1) / warm if step < warm else (1 + cos(pi * (step - warm) / max(1, steps - warm))) / 2
+    """Of the highest rate: a straight line up, level, and a straight line down to 0."""
+    return min(1.0, (step + 1) / WARM_UP) * min(1.0, (1 - step / steps) / FALL)
