@@ -59,7 +59,8 @@ def test_a_run_that_is_killed_again_and_again_loses_nothing_and_grades_nothing_t
 @pytest.mark.slow
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path):
     root = make_course(tmp_path)
-    handed_in = export(root, {f"s{number}": f"import time\ntime.sleep(2)\nx = {number}" for number in range(6)})
+    # So many that also a slow machine is stopped before it is done.
+    handed_in = export(root, {f"s{number}": f"import time\ntime.sleep(2)\nx = {number}" for number in range(20)})
     command = [sys.executable, "-m", "course_lib.grading.cli", "grade", LESSON, "--export", str(handed_in)]
     run = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 120
