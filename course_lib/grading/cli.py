@@ -223,8 +223,8 @@ def _test_browser(options: argparse.Namespace) -> int:
 
 
 def _pytest(*arguments: str) -> int:
-    # One thread a process: two processes with two threads each would fight over two cores.
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+    # One thread a process, also where a notebook asks for more: two processes with two threads each would fight over two cores.
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "MPLBACKEND": "agg"}
     return subprocess.call([sys.executable, "-m", "pytest", "-n", "auto", *arguments], env=environment)
 
 

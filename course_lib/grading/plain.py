@@ -152,11 +152,7 @@ class Encoder(_Measured):
                 return self.opaque(value)
             if value.numel() * value.element_size() > LARGEST_MESSAGE:
                 raise NotPlain("a tensor is too large")
-            numbers = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
-            # In one row by hand: a row of one number may have a stride of 0, and cannot be viewed as bytes then.
-            row = numbers.as_strided((numbers.numel(),), (1,))
-            raw = row.view(torch.uint8).numpy().tobytes() if numbers.numel() else b""
-            form = ["tensor", name, list(value.shape), self._buffer(raw)]
+            form = ["tensor", name, list(value.shape), self._buffer(_row_of_bytes(value, torch).numpy().tobytes())]
         self._register(value)
         stand_in = self.tensor(value, form) if self.tensor else None
         return form if stand_in is None else stand_in
@@ -168,6 +164,24 @@ class Encoder(_Measured):
     def _buffer(self, data: bytes) -> int:
         self.buffers.append(data)
         return len(self.buffers) - 1
+
+
+def same_bits(one: Any, other: Any) -> bool:
+    """Whether two tensors, or None, are the same in shape, type and each bit; False also where they cannot be compared."""
+    if one is None or other is None:
+        return one is other
+    torch = sys.modules["torch"]
+    with torch._C.DisableTorchFunctionSubclass():
+        plain = all(value.layout == torch.strided and value.device.type != "meta" for value in (one, other))
+        if not plain or one.shape != other.shape or one.dtype != other.dtype:
+            return False
+        return torch.equal(_row_of_bytes(one, torch), _row_of_bytes(other, torch))
+
+
+def _row_of_bytes(value: Any, torch: Any) -> Any:
+    numbers = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    # In one row by hand: a row of one number may have a stride of 0, and cannot be viewed as bytes then.
+    return numbers.as_strided((numbers.numel(),), (1,)).view(torch.uint8) if numbers.numel() else torch.empty(0, dtype=torch.uint8)
 
 
 class Decoder(_Measured):

@@ -16,7 +16,7 @@ from typing import Any
 
 from course_lib.grading.channel import Channel, Closed, Garbled
 from course_lib.grading.peer import Peer, leaves_of
-from course_lib.grading.plain import Decoder, Encoder, NotPlain, put_back
+from course_lib.grading.plain import Decoder, Encoder, NotPlain, put_back, same_bits
 from course_lib.grading.student import named_tensors, random_states, state_of
 
 DEEPEST_CALLBACK = 50
@@ -315,7 +315,7 @@ class JudgeSide(Peer):
         plain.buffers = encoder.buffers
         for number, own in self.parameters.items():
             data, gradient = self._told[number]
-            if not (_same_bits(own.detach(), data) and _same_bits(own.grad, gradient)):
+            if not (same_bits(own.detach(), data) and same_bits(own.grad, gradient)):
                 self._told[number] = (own.detach().clone(), None if own.grad is None else own.grad.clone())
                 changed.append([number, plain.encode(own.detach()), None if own.grad is None else plain.encode(own.grad.detach())])
         return changed
@@ -442,16 +442,6 @@ def forbidding(side: JudgeSide, names: list[str], refuse: Callable[[str], None])
         yield
     finally:
         side.forbidden, side.refuse = before
-
-
-def _same_bits(one: Any, other: Any) -> bool:
-    if one is None or other is None:
-        return one is other
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    plain = Encoder(lambda value: None)
-    plain.encode(one.detach()), plain.encode(other.detach())
-    return plain.buffers[0] == plain.buffers[-1]
 
 
 def _trained_tensors(thing: Any) -> list:
