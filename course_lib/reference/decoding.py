@@ -31,8 +31,7 @@ class _Layer:
     feed_forward: Callable[[Tensor, Tensor], Tensor]
     scale: float
     window: int | None
-    keys: Float[Tensor, "batch key_value_heads capacity head_dim"]
-    values: Float[Tensor, "batch key_value_heads capacity head_dim"]
+    memory: Float[Tensor, "batch two_key_value_heads capacity head_dim"]
 
 
 class TokenReader:
@@ -44,8 +43,7 @@ class TokenReader:
 
     def __init__(self, model: GPT, cache: Cache) -> None:
         self.model, self.cache, self.settings = model, cache, model.settings
-        heads = model.settings.key_value_heads
-        self.layers = [_looked_up(block, memory[:, :heads], memory[:, heads:]) for block, memory in zip(model.blocks, cache.layers)]
+        self.layers = [_looked_up(block, memory) for block, memory in zip(model.blocks, cache.layers)]
         self.norm, self.logits = _norm(model.norm), _product(model.logits)
         self.turns = None
         if cache.turns is not None:
@@ -70,33 +68,33 @@ class TokenReader:
     def _attention(self, layer: _Layer, mixed: Tensor, place: int, turn: tuple[Tensor, Tensor] | None) -> Tensor:
         s = self.settings
         mixed = mixed.view(len(mixed), -1, s.head_dim)
-        query_and_key, value = mixed[:, : s.heads + s.key_value_heads], mixed[:, s.heads + s.key_value_heads :]
         if turn is not None:
+            turned = mixed.narrow(1, 0, s.heads + s.key_value_heads)
             # Rolled by half a head, the pairs (i, i + head_dim/2) change places.
-            query_and_key = torch.addcmul(query_and_key * turn[0], query_and_key.roll(s.head_dim // 2, -1), turn[1])
-        layer.keys[:, :, place] = query_and_key[:, s.heads :]
-        layer.values[:, :, place] = value
+            rolled = turned.roll(s.head_dim // 2, -1)
+            turned.mul_(turn[0]).addcmul_(rolled, turn[1])
+        layer.memory.select(2, place).copy_(mixed.narrow(1, s.heads, 2 * s.key_value_heads))
         first = 0 if layer.window is None else max(0, place + 1 - layer.window)
-        seen = slice(first, place + 1)
+        seen = layer.memory.narrow(2, first, place + 1 - first)
         answer = F.scaled_dot_product_attention(
-            query_and_key[:, : s.heads, None], layer.keys[:, :, seen], layer.values[:, :, seen], scale=layer.scale,
-            enable_gqa=s.heads != s.key_value_heads,
+            mixed.narrow(1, 0, s.heads).unsqueeze(2), seen.narrow(1, 0, s.key_value_heads), seen.narrow(1, s.key_value_heads, s.key_value_heads),
+            scale=layer.scale, enable_gqa=s.heads != s.key_value_heads,
         )  # fmt: skip
         return answer.flatten(1)
 
 
-def _looked_up(block: GPTBlock, keys: Tensor, values: Tensor) -> _Layer:
+def _looked_up(block: GPTBlock, memory: Tensor) -> _Layer:
     part = block.feed_forward
     if hasattr(part, "gate"):
         gate, up, down = _product(part.gate), _product(part.up), _added_product(part.down)
-        feed_forward = lambda x, stream: down(F.silu(gate(x)) * up(x), stream)  # noqa: E731
+        feed_forward = lambda x, stream: down(F.silu(gate(x), inplace=True).mul_(up(x)), stream)  # noqa: E731
     else:
         up, down = _product(part.up), _added_product(part.down)
         feed_forward = lambda x, stream: down(F.gelu(up(x), approximate="tanh"), stream)  # noqa: E731
     attention = block.attention
     return _Layer(
         _norm(block.attention_norm), _product(attention.input), _added_product(attention.output), _norm(block.feed_forward_norm), feed_forward,
-        attention.scale, attention.window, keys, values,
+        attention.scale, attention.window, memory,
     )  # fmt: skip
 
 

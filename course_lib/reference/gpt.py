@@ -231,16 +231,16 @@ class GroupedAttention(nn.Module):
     def forward(self, x: Float[Tensor, "batch length width"], reading: _Reading) -> Float[Tensor, "batch length width"]:
         batch, length, _ = x.shape
         heads = self.input(x).view(batch, length, -1, self.head_dim).transpose(1, 2)  # those of queries, then keys, then values
+        # `split` has one gradient for all parts; a slice each would fill a tensor of the whole size with zeros each.
+        turning, value = heads.split((self.heads + self.key_value_heads, self.key_value_heads), 1)
         if reading.turns is not None:
-            turning, value = heads.tensor_split((self.heads + self.key_value_heads,), 1)
-            heads = torch.cat((_turn(turning, *reading.turns), value), 1)
-        query, memory = heads[:, : self.heads], heads[:, self.heads :]
+            turning = _turn(turning, *reading.turns)
+        query, key = turning.split((self.heads, self.key_value_heads), 1)
         if reading.cache is not None:
-            memory = reading.cache.put(self.layer, memory)
+            key, value = reading.cache.put(self.layer, torch.cat((key, value), 1)).split(self.key_value_heads, 1)
         mask = reading.masks[self.window]
         out = F.scaled_dot_product_attention(
-            query, memory[:, : self.key_value_heads], memory[:, self.key_value_heads :], mask, is_causal=mask is None and length > 1,
-            scale=self.scale, enable_gqa=self.heads != self.key_value_heads,
+            query, key, value, mask, is_causal=mask is None and length > 1, scale=self.scale, enable_gqa=self.heads != self.key_value_heads,
         )  # fmt: skip
         return self.output(out.transpose(1, 2).reshape(batch, length, -1))
 
