@@ -88,7 +88,7 @@ GPT = Exercise(
         Mistake("no blocks", edit("x, pair = block(x, None", "_, pair = block(x, None"), says="the blocks are left out"),
         Mistake("positions from 0 again", edit("torch.arange(read, read + ids.shape[1], device=ids.device)", "torch.arange(ids.shape[1], device=ids.device)"), says="positions start again at 0"),
         Mistake("past unused", edit("None if past is None else past[number]", "None"), says="5 tokens that follow 4"),
-        Mistake("past unused and positions from 0", edit("None if past is None else past[number]", "None", "read = 0 if past is None else past[0][0].shape[2]", "read = 0"), says="the past does not reach the blocks"),
+        Mistake("past unused and positions from 0", edit("None if past is None else past[number]", "None", "read = keys.shape[2]", "pass"), says="the past does not reach the blocks"),
         Mistake("positions from 1", edit("torch.arange(read, read + ids.shape[1]", "torch.arange(read + 1, read + 1 + ids.shape[1]"), says="the logits of a GPT-2"),
         Mistake("all blocks share one past", edit("past[number]", "past[0]"), says="5 tokens that follow 4"),
         Mistake("keeps the last block only", edit("kept.append(pair)", "kept = [pair]"), says="an entry for each block"),
@@ -101,7 +101,7 @@ GPT = Exercise(
         Mistake("residual around each block", edit("x, pair = block(x, None if past is None else past[number])", "new, pair = block(x, None if past is None else past[number]); x = x + new"), says="the logits of a GPT-2"),
         Mistake("embeddings scaled", edit("x = self.tokens(ids)", "x = self.tokens(ids) * self.tokens.weight.shape[1] ** 0.5"), says="the logits of a GPT-2"),
         Mistake("token vectors leave the graph", edit("x = self.tokens(ids)", "x = self.tokens(ids).detach()"), says="the gradient of the token vectors"),
-        Mistake("read counts the heads", edit("past[0][0].shape[2]", "past[0][0].shape[1]"), says="5 tokens that follow 4"),
+        Mistake("read counts the heads", edit("keys.shape[2]", "keys.shape[1]"), says="5 tokens that follow 4"),
         Mistake("only with a past are positions counted", edit("if self.places is not None:", "if self.places is not None and past is None:"), says="5 tokens that follow 4"),
         Mistake("positions of the batch", edit("read + ids.shape[1], device", "read + ids.shape[0], device"), says="size"),
         Mistake("no gradients", edit("        kept = []", "        x = x.detach()\n        kept = []"), says="the gradient of the token vectors"),
@@ -127,18 +127,16 @@ GPT = Exercise(
 """)),
     ],
     same_program={
-        "line 22: 0 -> -1 (2)": "keys and values are as long as each other",
-        "line 22: 0 -> 1 (3)": "keys and values are as long as each other",
-        "line 22: 0 -> -1 (3)": "all blocks have read the same tokens",
-        "line 25: torch.arange(read, read + ids.shape[1], device=...: device left out": "on a processor there is one device",
+        "line 23: 0 -> -1": "all blocks have read the same tokens",
+        "line 27: torch.arange(read, read + ids.shape[1], device=...: device left out": "on a processor there is one device",
     },
 )
 
 TOP_K = Exercise(
     mistakes=[
         Mistake("zeros", edit("-math.inf", "0.0"), says="becomes -inf, not 0"),
-        Mistake("the smallest", edit("logits.topk(min(k, logits.shape[-1])).values[..., -1:]", "(-(-logits).topk(min(k, logits.shape[-1])).values[..., -1:])", "logits < bar", "logits > bar"), says="these are the smallest"),
-        Mistake("one bar for all rows", edit("logits.topk(min(k, logits.shape[-1])).values[..., -1:]", "logits.flatten().topk(min(k, logits.numel())).values[-1]"), says="each row has its own bar"),
+        Mistake("the smallest", edit("logits.sort(descending=True).values[..., :k][..., -1:]", "logits.sort().values[..., :k][..., -1:]", "logits < bar", "logits > bar"), says="these are the smallest"),
+        Mistake("one bar for all rows", edit("logits.sort(descending=True).values[..., :k][..., -1:]", "logits.flatten().topk(min(k, logits.numel())).values[-1]"), says="each row has its own bar"),
         Mistake("the bar itself cut", edit("logits < bar", "logits <= bar"), says="one too many is cut"),
         Mistake("probabilities", edit("return logits.masked_fill(logits < bar, -math.inf)", "return logits.masked_fill(logits < bar, -math.inf).softmax(-1)"), says="the result should be logits"),
         Mistake("cuts ties", """
@@ -146,14 +144,14 @@ TOP_K = Exercise(
                 places = logits.topk(min(k, logits.shape[-1])).indices
                 return torch.full_like(logits, -math.inf).scatter(-1, places, logits.gather(-1, places))
         """, says="ties"),
-        Mistake("k beyond the vocabulary", edit("min(k, logits.shape[-1])", "k"), says="out of range"),
-        Mistake("k + 1", edit("logits.topk(min(k, logits.shape[-1]))", "logits.topk(min(k + 1, logits.shape[-1]))"), says="two of four"),
+        Mistake("k beyond the vocabulary", edit("logits.sort(descending=True).values[..., :k][..., -1:]", "logits.topk(k).values[..., -1:]"), says="out of range"),
+        Mistake("k + 1", edit("[..., :k]", "[..., : k + 1]"), says="two of four"),
         Mistake("sorted", edit("return logits.masked_fill", "logits = logits.sort(-1, descending=True).values\n    return logits.masked_fill"), says="two of four"),
         Mistake("in place", edit("return logits.masked_fill(logits < bar, -math.inf)", "return logits.masked_fill_(logits < bar, -math.inf)"), says="your input"),
         Mistake("very negative", edit("-math.inf", "-1e9"), says="two of four"),
-        Mistake("bar is the mean", edit("logits.topk(min(k, logits.shape[-1])).values[..., -1:]", "logits.mean(-1, keepdim=True)"), says="of four"),
+        Mistake("bar is the mean", edit("logits.sort(descending=True).values[..., :k][..., -1:]", "logits.mean(-1, keepdim=True)"), says="of four"),
         Mistake("does nothing", "def top_k_filter(logits, k): return logits.clone()", says="two of four"),
-        Mistake("only the first row counts", edit(".values[..., -1:]", ".values.flatten()[min(k, logits.shape[-1]) - 1]"), says="each row has its own bar"),
+        Mistake("only the first row counts", edit(".values[..., :k][..., -1:]", ".values.flatten()[min(k, logits.shape[-1]) - 1]"), says="each row has its own bar"),
         Mistake("NaN where -inf was", edit("return logits.masked_fill(logits < bar, -math.inf)", "return logits - (logits < bar) * math.inf"), says="two of four"),
         Mistake("int", edit("return logits.masked_fill(logits < bar, -math.inf)", "return logits.round().masked_fill(logits < bar, -math.inf)"), says="the"),
     ],
@@ -179,18 +177,18 @@ TOP_K = Exercise(
                 return logits.masked_fill(larger >= k, -math.inf)
         """),
     ],
-    same_program={"line 7: min(k, logits.shape[-1]): arguments swapped": "the smaller of two is the same in either order"},
+    same_program={},
 )
 
 TOP_P = Exercise(
     mistakes=[
         Mistake("what reaches p goes too", edit("probabilities.cumsum(-1) - probabilities >= p", "probabilities.cumsum(-1) >= p"), says="the token that reaches p should stay"),
         Mistake("one too many", edit("probabilities.cumsum(-1) - probabilities >= p", "torch.cat([torch.zeros_like(probabilities[..., :1]), (probabilities.cumsum(-1) - probabilities)[..., :-1]], -1) >= p"), says="one token too many stays"),
-        Mistake("not brought back", edit("torch.zeros_like(goes).scatter(-1, places, goes)", "goes"), says="in sorted order"),
+        Mistake("not brought back", edit("goes.scatter(-1, places, goes)", "goes"), says="in sorted order"),
         Mistake("from the least", edit("descending=True", "descending=False"), says="not up from the least"),
-        Mistake("probabilities", edit("return logits.masked_fill(torch.zeros_like(goes).scatter(-1, places, goes), -math.inf)", "return logits.masked_fill(torch.zeros_like(goes).scatter(-1, places, goes), -math.inf).softmax(-1)"), says="the result should be logits"),
+        Mistake("probabilities", edit("return logits.masked_fill(goes.scatter(-1, places, goes), -math.inf)", "return logits.masked_fill(goes.scatter(-1, places, goes), -math.inf).softmax(-1)"), says="the result should be logits"),
         Mistake("zeros", edit("-math.inf", "0.0"), says="becomes -inf, not 0"),
-        Mistake("gather for scatter", edit("torch.zeros_like(goes).scatter(-1, places, goes)", "goes.gather(-1, places)"), says="exp of the logits that stay"),
+        Mistake("gather for scatter", edit("goes.scatter(-1, places, goes)", "goes.gather(-1, places)"), says="exp of the logits that stay"),
         Mistake("a bar for each", "def top_p_filter(logits, p): return logits.masked_fill(logits.softmax(-1) < 1 - p, -math.inf)", says="exp of the logits"),
         Mistake("a bar of p for each", edit("goes = (probabilities.cumsum(-1) - probabilities >= p) & (p < 1)", "goes = (probabilities <= p) & (p < 1)"), says="exp of the logits"),
         Mistake("no softmax", edit("ordered.softmax(-1)", "ordered"), says="exp of the logits"),
@@ -201,7 +199,7 @@ TOP_P = Exercise(
         Mistake("p = 1 cuts a tail", edit("& (p < 1)", "| (ordered < ordered[..., :1] - 30)"), says="what stays of"),
         Mistake("does nothing", "def top_p_filter(logits, p): return logits.clone()", says="exp of the logits"),
         Mistake("the first may go", edit("(probabilities.cumsum(-1) - probabilities >= p) & (p < 1)", "probabilities.cumsum(-1) > p + 1e-9"), says="should stay"),
-        Mistake("one decision for all rows", edit("return logits.masked_fill(torch.zeros_like(goes).scatter(-1, places, goes), -math.inf)", "out = torch.zeros_like(goes).scatter(-1, places, goes)\n    out = out.reshape(-1, out.shape[-1])[0].expand(logits.shape)\n    return logits.masked_fill(out, -math.inf)"), says="exp of the logits"),
+        Mistake("one decision for all rows", edit("return logits.masked_fill(goes.scatter(-1, places, goes), -math.inf)", "out = goes.scatter(-1, places, goes)\n    out = out.reshape(-1, out.shape[-1])[0].expand(logits.shape)\n    return logits.masked_fill(out, -math.inf)"), says="exp of the logits"),
         Mistake("rest of the mass", edit(">= p) & (p < 1)", ">= 1 - p) & (p < 1)"), says="exp of the logits"),
     ],
     alternatives=[
@@ -236,9 +234,7 @@ TOP_P = Exercise(
         """),
     ],
     same_program={
-        "line 7: logits.sort(dim=-1, descending=True): dim left out": "sort takes the last axis unless told otherwise",
         "line 9: probabilities.cumsum(-1) - probabilities >= p: GtE -> Gt": "a sum of rounded numbers that equals p to the last digit is chance",
-        "line 10: torch.zeros_like(goes): only its argument": "scatter writes every place",
     },
 )
 
