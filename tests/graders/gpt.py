@@ -135,8 +135,8 @@ GPT = Exercise(
 TOP_K = Exercise(
     mistakes=[
         Mistake("zeros", edit("-math.inf", "0.0"), says="becomes -inf, not 0"),
-        Mistake("the smallest", edit("logits.sort(descending=True).values[..., :k][..., -1:]", "logits.sort().values[..., :k][..., -1:]", "logits < bar", "logits > bar"), says="these are the smallest"),
-        Mistake("one bar for all rows", edit("logits.sort(descending=True).values[..., :k][..., -1:]", "logits.flatten().topk(min(k, logits.numel())).values[-1]"), says="each row has its own bar"),
+        Mistake("the smallest", edit("logits.sort().values[..., -k:][..., :1]", "logits.sort().values[..., :k][..., -1:]", "logits < bar", "logits > bar"), says="these are the smallest"),
+        Mistake("one bar for all rows", edit("logits.sort().values[..., -k:][..., :1]", "logits.flatten().topk(min(k, logits.numel())).values[-1]"), says="each row has its own bar"),
         Mistake("the bar itself cut", edit("logits < bar", "logits <= bar"), says="one too many is cut"),
         Mistake("probabilities", edit("return logits.masked_fill(logits < bar, -math.inf)", "return logits.masked_fill(logits < bar, -math.inf).softmax(-1)"), says="the result should be logits"),
         Mistake("cuts ties", """
@@ -144,14 +144,14 @@ TOP_K = Exercise(
                 places = logits.topk(min(k, logits.shape[-1])).indices
                 return torch.full_like(logits, -math.inf).scatter(-1, places, logits.gather(-1, places))
         """, says="ties"),
-        Mistake("k beyond the vocabulary", edit("logits.sort(descending=True).values[..., :k][..., -1:]", "logits.topk(k).values[..., -1:]"), says="out of range"),
-        Mistake("k + 1", edit("[..., :k]", "[..., : k + 1]"), says="two of four"),
+        Mistake("k beyond the vocabulary", edit("logits.sort().values[..., -k:][..., :1]", "logits.topk(k).values[..., -1:]"), says="out of range"),
+        Mistake("k + 1", edit("-k:", "-k - 1 :"), says="two of four"),
         Mistake("sorted", edit("return logits.masked_fill", "logits = logits.sort(-1, descending=True).values\n    return logits.masked_fill"), says="two of four"),
         Mistake("in place", edit("return logits.masked_fill(logits < bar, -math.inf)", "return logits.masked_fill_(logits < bar, -math.inf)"), says="your input"),
         Mistake("very negative", edit("-math.inf", "-1e9"), says="two of four"),
-        Mistake("bar is the mean", edit("logits.sort(descending=True).values[..., :k][..., -1:]", "logits.mean(-1, keepdim=True)"), says="of four"),
+        Mistake("bar is the mean", edit("logits.sort().values[..., -k:][..., :1]", "logits.mean(-1, keepdim=True)"), says="of four"),
         Mistake("does nothing", "def top_k_filter(logits, k): return logits.clone()", says="two of four"),
-        Mistake("only the first row counts", edit(".values[..., :k][..., -1:]", ".values.flatten()[min(k, logits.shape[-1]) - 1]"), says="each row has its own bar"),
+        Mistake("only the first row counts", edit(".values[..., -k:][..., :1]", ".values.flatten()[max(0, logits.shape[-1] - k)]"), says="each row has its own bar"),
         Mistake("NaN where -inf was", edit("return logits.masked_fill(logits < bar, -math.inf)", "return logits - (logits < bar) * math.inf"), says="two of four"),
         Mistake("int", edit("return logits.masked_fill(logits < bar, -math.inf)", "return logits.round().masked_fill(logits < bar, -math.inf)"), says="the"),
     ],
