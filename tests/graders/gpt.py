@@ -127,8 +127,8 @@ GPT = Exercise(
 """)),
     ],
     same_program={
-        "line 23: 0 -> -1": "all blocks have read the same tokens",
-        "line 27: torch.arange(read, read + ids.shape[1], device=...: device left out": "on a processor there is one device",
+        "line 20: 0 -> -1": "all blocks have read the same tokens",
+        "line 24: torch.arange(read, read + ids.shape[1], device=...: device left out": "on a processor there is one device",
     },
 )
 
@@ -329,17 +329,24 @@ GENERATE = Exercise(
         Mistake("reads all again with the past", edit("model(unread, past)", "model(rows, past)"), says="one new token at a time"),
         Mistake("past of the prompt kept for ever", edit("logits, past = model(unread, past)", "logits, new_past = model(unread, past)\n        past = new_past if past is None else past"), says="keep the past that the last call returned"),
         Mistake("calls sample", "def generate(*args, **kwargs): return sample(*args, **kwargs)", says="it should read the prompt once"),
-        Mistake("no temperature", edit("/ temperature", ""), says="generate draws"),
-        Mistake("no top-p", edit("        logits = logits if top_p is None else top_p_filter(logits, top_p)\n", ""), says="sample"),
+        Mistake("no temperature", edit("/ temperature", ""), says="temperature 3"),
+        Mistake("no top-p", edit("        logits = logits if top_p is None else top_p_filter(logits, top_p)\n", ""), says="its probability is 0"),
         Mistake("reads one token twice", edit("model(unread, past)", "model(rows[:, -2:] if past is not None else rows, past)"), says="one new token at a time"),
         Mistake("last prompt token read twice", edit("    for _ in range(max_new_tokens):", "    past = model(rows, None)[1]\n    unread = rows[:, -1:]\n    for _ in range(max_new_tokens):"), says="should be"),
-        Mistake("never stops", edit("        if finished.all():\n            break\n", ""), says="those of sample"),
-        Mistake("goes on after the stop", edit("            unread[finished] = stop_id\n", ""), says="sample draws"),
+        Mistake("never stops", edit("        if finished.all():\n            break\n", ""), says="the loop should end"),
+        Mistake("goes on after the stop", edit("            unread[finished] = stop_id\n", ""), says="After its stop"),
         Mistake("without the prompt", edit("return rows", "return rows[:, len(prompt) :]"), says="new tokens"),
-        Mistake("greedy", edit("torch.multinomial(logits.softmax(-1), 1, generator=generator)", "logits.argmax(-1, keepdim=True)"), says="sample draws"),
-        Mistake("generator unused", edit(", generator=generator", ""), says="sample draws"),
+        Mistake("greedy", edit("torch.multinomial(logits.softmax(-1), 1, generator=generator)", "logits.argmax(-1, keepdim=True)"), says="the first new token"),
+        Mistake("generator unused", edit(", generator=generator", ""), says="the generator that it is given"),
         Mistake("one sequence", edit("prompt.repeat(num_sequences, 1)", "prompt.repeat(1, 1)", "torch.zeros(num_sequences,", "torch.zeros(1,"), says="new tokens"),
         Mistake("writes the first token twice", edit("return rows", "return torch.cat((rows[:, : len(prompt) + 1], rows[:, len(prompt) :]), 1)"), says="new tokens"),
+        Mistake("one past for all rows", edit("logits, past = model(unread, past)", "logits, past = model(unread, past)\n            past = past[:1].expand_as(past)"), says="three new tokens"),
+        Mistake("top-p before top-k", edit("""        logits = logits if top_k is None else top_k_filter(logits, top_k)
+        logits = logits if top_p is None else top_p_filter(logits, top_p)
+""", """        logits = logits if top_p is None else top_p_filter(logits, top_p)
+        logits = logits if top_k is None else top_k_filter(logits, top_k)
+"""), says="top_k = 4, then top_p"),
+        Mistake("a stop in the prompt counts", edit("torch.zeros(num_sequences, dtype=torch.bool, device=rows.device)", "(rows == stop_id).any(1) if stop_id is not None else torch.zeros(num_sequences, dtype=torch.bool)"), says="which does not count"),
         Mistake("logits of the first place", edit("logits[:, -1] / temperature", "logits[:, 0] / temperature"), says="new tokens"),
     ],
     alternatives=[
