@@ -62,7 +62,9 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path):
     # So many that also a slow machine is stopped before it is done.
     handed_in = export(root, {f"s{number}": f"import time\ntime.sleep(2)\nx = {number}" for number in range(20)})
     command = [sys.executable, "-m", "course_lib.grading.cli", "grade", LESSON, "--export", str(handed_in)]
-    run = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # What a shell starts in the background ignores Ctrl-C, and so does all that it starts: also these tests, where CI runs them so.
+    listening = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    run = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=listening)
     deadline = time.monotonic() + 120
     while not list(root.glob(f"judged/{LESSON}/*.json")) and time.monotonic() < deadline:
         time.sleep(0.2)
