@@ -13,7 +13,6 @@ With --causal the limit counts only the pairs that are allowed.
 from __future__ import annotations
 
 import argparse
-import time
 import weakref
 from collections.abc import Callable
 
@@ -23,6 +22,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from _rounds import best_of
 from course_lib.reference.attention import attention_flops, attention_in_blocks, scaled_dot_product_attention
 
 
@@ -47,23 +47,6 @@ class LiveBytes(TorchDispatchMode):
     def released(self, address: int, size: int) -> None:
         self.alive.discard(address)
         self.now -= size
-
-
-def seconds_of(work: Callable[[], object], device: str) -> float:
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def best_of(rivals: dict[str, Callable[[], object]], device: str, rounds: int) -> dict[str, float]:
-    best = {name: seconds_of(work, device) for name, work in rivals.items()}  # the first round also warms up
-    for _ in range(rounds):
-        best = {name: min(best[name], seconds_of(work, device)) for name, work in rivals.items()}
-    return best
 
 
 def peak_bytes(work: Callable[[], object], device: str) -> int:

@@ -10,25 +10,16 @@ tokens. `--large` adds a model of GPT-2's size (124 million parameters, random w
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 
 import torch
 
+from _rounds import best_of
 from course_lib.reference.gpt import GPT, GPTSettings, gpt2, gpt_neo, llama
 from course_lib.reference.sampling import generate
 
 PROMPT = 8
 SMALL = [("GPT-2", gpt2(512, 256, 128, 4, 4)), ("GPT-Neo", gpt_neo(512, 256, 128, 4, 4)), ("Llama", llama(512, 256, 128, 4, 4))]
 LARGE = [("GPT-2 124M", gpt2(50257, 1024, 768, 12, 12))]
-
-
-def seconds_of(work: Callable[[], object], device: str) -> float:
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def products(model: GPT, batch: int, tokens: int) -> None:
@@ -54,9 +45,7 @@ def compare(what: str, settings: GPTSettings, batch: int, tokens: int, device: s
     same = (rivals["ours"]() == rivals["transformers"]()).float().mean().item()
     if same < 1:  # random weights: two logits may be equal to the last digit, and one token changes all that follow
         print(f"{what}: only {same:.3f} of the tokens are the same")
-    best = {label: seconds_of(run, device) for label, run in rivals.items()}
-    for _ in range(rounds):
-        best = {label: min(best[label], seconds_of(run, device)) for label, run in rivals.items()}
+    best = best_of(rivals, device, rounds)
     a, b, c = (1e3 * best[label] / tokens for label in ("ours", "transformers", "limit"))
     print(f"{what:12s} {batch:5d} {tokens:6d} {a:8.2f} ms {b:8.2f} ms {c:8.2f} ms {b / a:12.2f} x {c / a:11.2f} x {batch * 1e3 / a:10.0f} tokens/s")
 

@@ -12,12 +12,11 @@ On a CPU torch.nn runs the same steps in C++; on a GPU cuDNN runs them as one ca
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from _rounds import best_of
 from course_lib.reference.recurrent import GRU, LSTM, RNN
 
 SIZES = [  # (what, batch, length, input_dim, hidden_dim)
@@ -26,14 +25,6 @@ SIZES = [  # (what, batch, length, input_dim, hidden_dim)
     ("large language model", 32, 64, 512, 512),
     ("one row, step by step", 1, 256, 256, 256),
 ]
-
-
-def seconds_of(work: Callable[[], object], device: str) -> float:
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def products(rows: Tensor, from_input: Tensor, state: Tensor, from_state: Tensor) -> None:
@@ -67,9 +58,7 @@ def compare(what: str, batch: int, length: int, input_dim: int, hidden_dim: int,
                 "torch.nn": lambda: work(theirs),
                 "limit": lambda: [products(x, from_input, state, from_state) for _ in range(times)],
             }
-            best = {label: seconds_of(run, device) for label, run in rivals.items()}  # the first round also warms up
-            for _ in range(rounds):
-                best = {label: min(best[label], seconds_of(run, device)) for label, run in rivals.items()}
+            best = best_of(rivals, device, rounds)
             a, b, c = best["ours"], best["torch.nn"], best["limit"]
             print(f"  {kind.__name__:4s} {name:18s} {1e3 * a:6.2f} ms {1e3 * b:6.2f} ms {1e3 * c:6.2f} ms   {b / a:8.2f} x {c / a:13.2f} x")
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from _rounds import best_of
 from course_lib.reference.state_space import selective_scan
 
 
@@ -46,23 +46,6 @@ def plain_loop(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Ten
         state = decays[:, t] * state + inputs[:, t]
         found.append((state @ C[:, t, :, None])[..., 0])
     return torch.stack(found, 1) + D * x
-
-
-def seconds_of(work: Callable[[], object], device: str) -> float:
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def best_of(rivals: dict[str, Callable[[], object]], device: str, rounds: int) -> dict[str, float]:
-    best = {name: seconds_of(work, device) for name, work in rivals.items()}  # the first round also warms up
-    for _ in range(rounds):
-        best = {name: min(best[name], seconds_of(work, device)) for name, work in rivals.items()}
-    return best
 
 
 def rates(device: str) -> tuple[float, float]:

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import argparse
 import math
-import time
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from _rounds import best_of
 from course_lib.reference.state_space import ssd
 
 
@@ -57,23 +57,6 @@ def hugging_face() -> Callable | None:
         return mamba2_chunk_scan(x / -log_decay[..., None], -log_decay, -torch.ones(x.shape[2], device=x.device), B, C, 256)
 
     return scan
-
-
-def seconds_of(work: Callable[[], object], device: str) -> float:
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def best_of(rivals: dict[str, Callable[[], object]], device: str, rounds: int) -> dict[str, float]:
-    best = {name: seconds_of(work, device) for name, work in rivals.items()}  # the first round also warms up
-    for _ in range(rounds):
-        best = {name: min(best[name], seconds_of(work, device)) for name, work in rivals.items()}
-    return best
 
 
 def rates(device: str) -> tuple[float, float]:

@@ -10,13 +10,13 @@ and all else left out). The rivals take turns and the best round counts. Before 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from _rounds import best_of
 from course_lib.reference.gpt import GPT, GPTSettings, gpt2, gpt_neo, llama
 
 SIZES = [  # (what, settings, batch, length)
@@ -26,14 +26,6 @@ SIZES = [  # (what, settings, batch, length)
     ("GPT-2, wider", gpt2(4096, 256, 384, 6, 6), 4, 256),
     ("Llama, wider", llama(4096, 256, 384, 6, 6, key_value_heads=2), 4, 256),
 ]
-
-
-def seconds_of(work: Callable[[], object], device: str) -> float:
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def loss_of(logits: Tensor, ids: Tensor) -> Tensor:
@@ -77,9 +69,7 @@ def compare(what: str, settings: GPTSettings, batch: int, length: int, device: s
         "Hugging Face": step_of(theirs, lambda: theirs(ids, use_cache=False).logits),
         "limit": products(settings, batch, length, device),
     }
-    best = {label: seconds_of(run, device) for label, run in rivals.items()}  # the first round also warms up
-    for _ in range(rounds):
-        best = {label: min(best[label], seconds_of(run, device)) for label, run in rivals.items()}
+    best = best_of(rivals, device, rounds)
     a, b, c = best["ours"], best["Hugging Face"], best["limit"]
     size = sum(parameter.numel() for parameter in ours.parameters()) / 1e6
     print(f"{what:15s} {size:6.2f} M  {batch:3d} x {length:3d} {1e3 * a:8.1f} ms {1e3 * b:8.1f} ms {1e3 * c:8.1f} ms {b / a:12.2f} x {c / a:11.2f} x")

@@ -11,7 +11,6 @@ product on the same machine, and those of each convolution at the rate that this
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 
 import torch
@@ -19,24 +18,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from _rounds import best_of
 from course_lib.reference.diffusion import UNet
-
-
-def seconds_of(work: Callable[[], object], device: str) -> float:
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-def best_of(rivals: dict[str, Callable[[], object]], device: str, rounds: int) -> dict[str, float]:
-    best = {name: min(seconds_of(work, device) for _ in range(2)) for name, work in rivals.items()}  # warms up too
-    for _ in range(rounds):
-        best = {name: min(best[name], seconds_of(work, device)) for name, work in rivals.items()}
-    return best
 
 
 def rate_of_products(device: str, dtype: torch.dtype) -> float:

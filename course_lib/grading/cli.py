@@ -205,7 +205,7 @@ def _map(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    files = sorted(Path("benchmarks").glob("*.py"))
+    files = sorted(Path("benchmarks").glob("[!_]*.py"))
     return max(subprocess.call([sys.executable, str(file)]) for file in files)
 
 

@@ -78,6 +78,7 @@ def card_of(model: GPT, tokenizer: BPETokenizer, manual: Manual) -> str:
 
 
 def main() -> None:
+    """Train, measure and save, as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     parser.add_argument("--threads", type=int, default=2)
