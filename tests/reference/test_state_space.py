@@ -1,6 +1,5 @@
 """Against transformers' Mamba and Mamba-2, mambapy, scipy, statsmodels and hmmlearn, plain loops and brute force; every form against every other."""
 
-import importlib
 import itertools
 import math
 import os
@@ -17,22 +16,12 @@ from scipy import signal
 from torch.distributions import MultivariateNormal
 
 from course_lib.reference import state_space as S
-from tests.reference.oracles import InDouble
+from tests.reference.oracles import InDouble, oracle
 
 DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")])]
 each_device = pytest.mark.parametrize("device", DEVICES)
 each_dtype = pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 TOLERANCES = {torch.float64: dict(rtol=1e-10, atol=1e-12), torch.float32: dict(rtol=2e-5, atol=1e-5), torch.bfloat16: dict(rtol=3e-2, atol=3e-2)}
-
-
-def oracle(name):
-    """A module that only tests need. Without it they are skipped, but not on the machine that decides what lands."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"{name} is not installed: pip install -e '.[test]'")
 
 
 def randn(*shape, seed, dtype=torch.float64):
